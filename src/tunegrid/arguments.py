@@ -1,0 +1,33 @@
+"""Hydra's flags, checked before Hydra sees them, so that a wrong one is one line and not a usage screen."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+
+from tunegrid.errors import ConfigError
+
+
+def parse_flags(arguments: Sequence[str]) -> Namespace:
+    """Parse as Hydra will. Raises `ConfigError` instead of leaving the process."""
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise ConfigError(f"{message}; flags come before the overrides, see tunegrid --help")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_args(list(arguments))
+
+
+def check_flags(arguments: Sequence[str]) -> Namespace:
+    """Refuse combinations that Hydra would answer with a traceback, and running pickled files."""
+    flags = parse_flags(arguments)
+    if flags.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun reads a pickle, which can run any code; give the overrides again instead")
+    chosen = [flags.run, flags.multirun, flags.cfg is not None, flags.info is not None, flags.shell_completion]
+    if sum(chosen) > 1:
+        raise ConfigError("--run, --multirun, --cfg, --info and --shell-completion exclude each other; give one of them")
+    if flags.resolve and flags.cfg is None and not flags.help:
+        raise ConfigError("--resolve belongs to --cfg or --help; add --cfg job")
+    return flags

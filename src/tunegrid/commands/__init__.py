@@ -1,0 +1,1 @@
+"""`tunegrid WORD ...`: one module per word, each with `main(arguments) -> int`."""

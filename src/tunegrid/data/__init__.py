@@ -1,0 +1,94 @@
+"""Where examples come from. An option reads its source into `Splits`; tokenising is the same for all."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from tunegrid.config import require
+from tunegrid.data.template import Template
+
+__all__ = ["Data", "Example", "LongRows", "Splits", "Template", "Turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation."""
+
+    role: str
+    """`system`, `user` or `assistant`."""
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One instance of a task."""
+
+    key: str
+    """Names the instance within its split: for a file, `file:line`."""
+    fields: Mapping[str, str]
+    """The columns a template may use, by the data set's own names."""
+    references: tuple[str, ...]
+    """Every answer that counts as right; training makes one row of each."""
+    turns: tuple[Turn, ...] = ()
+    """For chat data: the conversation before the answer. Empty where `fields` hold the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The three parts of a data set; validation chooses, test is touched once."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    notes: tuple[str, ...] = ()
+    """What the protocol of a number must say about how the parts came to be, one sentence each."""
+
+
+class LongRows(Enum):
+    """What happens to a row of more than `data.max_length` tokens."""
+
+    drop = "drop"
+    """Leave it out, and say how many were."""
+    truncate = "truncate"
+    """Cut its end, and say how many were cut. A row whose prompt alone is too long is left out."""
+    refuse = "refuse"
+    """Stop with an error that names the first."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Data(ABC):
+    """Where examples come from."""
+
+    template: Template
+    rows: int | None
+    """Training rows to use (one row = one prompt with one reference), chosen at random by `data.split_seed`; null: all.
+    A smaller choice is always part of a larger one, so that curves over the size of the data are nested."""
+    validation_rows: int | None
+    """Validation rows to use; null: all."""
+    test_rows: int | None
+    """Test instances to use; null: all."""
+    split_seed: int
+    """Seed of every choice of rows; not the run's seed, so that all cells see the same data."""
+    max_length: int
+    """Most tokens of a training or validation row, prompt and completion together. Test prompts are never cut."""
+    long_rows: LongRows
+    """What happens to a row over `max_length`: drop, truncate or refuse."""
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "validation_rows", "test_rows"):
+            value = getattr(self, name)
+            require(value is None or value >= 1, f"data.{name}", "be at least 1, or null for all", value)
+        require(self.max_length >= 2, "data.max_length", "be at least 2 tokens", self.max_length)
+
+    @abstractmethod
+    def splits(self) -> Splits:
+        """Read and check the source. Raises `DataError` naming `file:line: key`. Imports no torch."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of all that `splits` depends on: file contents, generator version, hub revision, reading options.
+
+        The choice of rows (`rows`, `validation_rows`, `test_rows`) and the template are not part of it.
+        Imports no torch, reads no network.
+        """

@@ -1,0 +1,80 @@
+"""Reading a file of one JSON object per line, with a one-line account of everything that is wrong with it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunegrid.errors import DataError
+
+LONGEST_LINE = 10_000_000
+"""Bytes. A longer line is taken for a file that is not one record per line."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a file."""
+
+    line: int
+    """From 1."""
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one line: its text is `line: [key:] problem; fix`."""
+
+    line: int
+    text: str
+
+
+def read_records(path: Path) -> Iterator[Record | Problem]:
+    """Every line of a UTF-8 file as a record or as a problem.
+
+    A byte order mark, CRLF line ends, blank lines and a missing last line end are accepted: none changes a record.
+    Raises `DataError` for what concerns the file as a whole: missing, empty, or one JSON array.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; check data.path")
+    found = False
+    with path.open("rb") as file:
+        line = 0
+        while raw := file.readline(LONGEST_LINE + 1):
+            line += 1
+            if len(raw) > LONGEST_LINE:
+                _skip_rest(file.readline, raw)
+                yield Problem(line, f"longer than {LONGEST_LINE:,} bytes; write one record per line")
+                found = True
+                continue
+            text = raw.removeprefix(_BOM).strip() if line == 1 else raw.strip()
+            if not text:
+                continue
+            if not found and text.startswith(b"["):
+                advice = "write one object per line, for example with: jq -c '.[]' in.json > out.jsonl"
+                raise DataError(f"{path}:{line}: a JSON array where one object per line is expected; {advice}")
+            found = True
+            yield _parsed(line, text)
+    if not found:
+        raise DataError(f"{path}: empty; give it at least one record")
+
+
+def _skip_rest(read: Any, raw: bytes) -> None:
+    while raw and not raw.endswith(b"\n"):
+        raw = read(LONGEST_LINE)
+
+
+def _parsed(line: int, text: bytes) -> Record | Problem:
+    try:
+        columns = json.loads(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Problem(line, f"not UTF-8 at byte {error.start + 1}; save the file as UTF-8")
+    except json.JSONDecodeError as error:
+        return Problem(line, f"not JSON: {error.msg} at column {error.colno}; is the line cut off?")
+    except (ValueError, RecursionError) as error:
+        return Problem(line, f"not JSON that can be read: {error}; write plain text columns")
+    if not isinstance(columns, dict):
+        return Problem(line, f'{type(columns).__name__} where an object is expected; write {{"prompt": …}}')
+    return Record(line, columns)

@@ -1,0 +1,51 @@
+"""Which rows of a data set are used: chosen by `data.split_seed`, a smaller choice being part of a larger one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunegrid.data import Data, Example, Splits
+from tunegrid.data.draw import order
+from tunegrid.errors import ConfigError, DataError
+
+Pair = tuple[Example, str]
+"""An example with the one of its references that a row is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rows and test instances of a run, in the order of the source."""
+
+    train: list[Pair]
+    validation: list[Pair]
+    test: list[Example]
+
+
+def select(data: Data, splits: Splits) -> Selection:
+    """Choose `data.rows`, `data.validation_rows` and `data.test_rows` of the splits.
+
+    Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part.
+    """
+    train, validation = _pairs(splits.train), _pairs(splits.validation)
+    return Selection(
+        [train[i] for i in _chosen(data, "rows", "training", len(train))],
+        [validation[i] for i in _chosen(data, "validation_rows", "validation", len(validation))],
+        [splits.test[i] for i in _chosen(data, "test_rows", "test", len(splits.test))],
+    )
+
+
+def _pairs(examples: Sequence[Example]) -> list[Pair]:
+    return [(example, reference) for example in examples for reference in example.references]
+
+
+def _chosen(data: Data, field: str, part: str, available: int) -> list[int]:
+    """The chosen indices of 0 … available - 1, ascending."""
+    wanted = getattr(data, field)
+    if available == 0:
+        raise DataError(f"the {part} part of the data is empty; give it at least one row")
+    if wanted is None or wanted == available:
+        return list(range(available))
+    if wanted > available:
+        raise ConfigError(
+            f"data.{field} must be at most {available}, all that the data has, got {wanted}; null takes all"
+        )
+    return sorted(order(available, f"{part} rows:{data.split_seed}")[:wanted])

@@ -1,0 +1,77 @@
+"""Jinja templates that turn an example's fields into the two sides of a row; sandboxed and strict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tunegrid.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from jinja2 import Template as JinjaTemplate
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+REFERENCE = "reference"
+
+
+@dataclass(kw_only=True, slots=True)
+class Template:
+    """Jinja sources for the two sides of a row, rendered over an example's fields."""
+
+    input: str
+    """The prompt side, for example `{{ mr }}`."""
+    target: str
+    """The completion side; `{{ reference }}` is the answer being trained on."""
+
+    def __post_init__(self) -> None:
+        _check_syntax("data.template.input", self.input)
+        _check_syntax("data.template.target", self.target)
+
+    def input_text(self, fields: Mapping[str, str]) -> str:
+        """The prompt side of an example. Raises `ConfigError` for a column the data does not have."""
+        return _render("data.template.input", self.input, fields)
+
+    def target_text(self, fields: Mapping[str, str], reference: str) -> str:
+        """The completion side of an example with one of its references."""
+        return _render("data.template.target", self.target, {**fields, REFERENCE: reference})
+
+
+@cache
+def _environment() -> "ImmutableSandboxedEnvironment":
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+
+@cache
+def _compiled(source: str) -> "JinjaTemplate":
+    return _environment().from_string(source)
+
+
+def _check_syntax(key: str, source: str) -> None:
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        _environment().parse(source)
+    except TemplateSyntaxError as error:
+        raise ConfigError(f"{key} must be a Jinja template: {error.message} in {source!r}") from None
+
+
+def _render(key: str, source: str, fields: Mapping[str, str]) -> str:
+    from jinja2 import TemplateError, UndefinedError
+
+    try:
+        return _compiled(source).render(fields)
+    except UndefinedError as error:
+        missing = [name for name in _names(source) if name not in fields]
+        problem = unknown("column", missing[0], fields) if missing else str(error.message)
+        raise ConfigError(f"{key}: {problem}") from None
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        raise ConfigError(f"{key} could not be rendered: {error}; template {source!r}") from None
+
+
+def _names(source: str) -> list[str]:
+    from jinja2.meta import find_undeclared_variables
+
+    return sorted(find_undeclared_variables(_environment().parse(source)))

@@ -1,0 +1,159 @@
+"""From a data set to token ids: choose rows, write prompts and answers, tokenise in batches, keep the result."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunegrid.config import plain
+from tunegrid.data import Data, Example, LongRows
+from tunegrid.data.selection import Pair, select
+from tunegrid.data.token_cache import FORMAT, default_folder, load, store
+from tunegrid.data.token_rows import PreparedData, Question, TokenizedRows
+from tunegrid.errors import DataError
+from tunegrid.prompt import Prompt
+from tunegrid.prompt.encoding import Encoder, Side
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["PreparedData", "Question", "TokenizedRows", "identity", "prepare"]
+
+_BATCH = 4096  # texts; bounds the memory of a tokenizer call
+
+
+def prepare(
+    data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, cache_folder: Path | None = None
+) -> PreparedData:
+    """Tokenise a data set, or find it in the cache (`cache_folder`, by default the user's).
+
+    Raises `DataError` for a source that cannot be used, `ConfigError` for a template or prompt that does not fit it.
+    A cache that cannot be written costs nothing but a note.
+    """
+    folder = cache_folder or default_folder()
+    fingerprint = identity(data, tokenizer, prompt)
+    cached = load(folder, fingerprint)
+    if cached is not None:
+        return cached
+    prepared = _tokenise(data, tokenizer, prompt, fingerprint)
+    try:
+        store(folder, prepared)
+    except OSError as error:
+        return replace(prepared, notes=(*prepared.notes, f"tokenised data not cached: {error}"))
+    return load(folder, fingerprint) or prepared
+
+
+def identity(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> str:
+    """A hash of everything that can change a token: source, choice of rows, templates, prompt, tokenizer."""
+    choice = {name: value for name, value in plain(data).items() if name != "path"}
+    parts = {
+        "format": FORMAT,
+        "source": [type(data).__name__, data.fingerprint()],
+        "data": choice,
+        "prompt": [type(prompt).__name__, plain(prompt)],
+        "tokenizer": _tokenizer_content(tokenizer),
+    }
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _tokenizer_content(tokenizer: "PreTrainedTokenizerBase") -> list[object]:
+    """What a tokenizer does, as text: its vocabulary and rules, its special tokens and its chat template."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    rules = json.loads(backend.to_str()) if backend is not None else sorted(tokenizer.get_vocab().items())
+    if isinstance(rules, dict):  # the last call's padding and truncation say nothing about the next
+        rules = {name: value for name, value in rules.items() if name not in ("padding", "truncation")}
+    special = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+    ends = bool(getattr(tokenizer, "add_eos_token", False))
+    return [type(tokenizer).__name__, rules, special, str(getattr(tokenizer, "chat_template", None)), ends]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    rows: TokenizedRows
+    notes: list[str]
+    prompts: set[str]
+
+
+def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, fingerprint: str) -> PreparedData:
+    splits = data.splits()
+    chosen = select(data, splits)
+    prompt = prompt.fitted(data.template, splits.train)
+    encoder = prompt.encoder(tokenizer)
+    writer = _Writer(data, prompt, encoder)
+    train = writer.part("training", chosen.train)
+    validation = writer.part("validation", chosen.validation)
+    texts = writer.prompt_texts(chosen.test)
+    questions = [
+        Question(example.key, text, ids, list(example.references))
+        for example, text, ids in zip(chosen.test, texts, _in_batches(encoder, texts, Side.prompt), strict=True)
+    ]
+    stops = {encoder.stop[-1], tokenizer.eos_token_id} - {None}
+    notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
+    shared = sum(text in train.prompts for text in texts)
+    if shared:
+        notes.append(f"test: {shared} of the prompts are also training prompts")
+    return PreparedData(train.rows, validation.rows, questions, tuple(sorted(stops)), fingerprint, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the rows of one data set."""
+
+    data: Data
+    prompt: Prompt
+    encoder: Encoder
+
+    def prompt_texts(self, examples: Sequence[Example]) -> list[str]:
+        return [self.encoder.text(self.prompt.turns(self.data.template, example)) for example in examples]
+
+    def part(self, name: str, pairs: Sequence[Pair]) -> _Part:
+        """Tokenise one part: each distinct example's prompt once, then every completion."""
+        examples = list({id(example): example for example, _ in pairs}.values())
+        texts = self.prompt_texts(examples)
+        prompts = dict(zip(map(id, examples), _in_batches(self.encoder, texts, Side.prompt), strict=True))
+        targets = [self.data.template.target_text(example.fields, reference) for example, reference in pairs]
+        completions = _in_batches(self.encoder, targets, Side.completion)
+        for (example, _), completion in zip(pairs, completions, strict=True):
+            if len(completion) == len(self.encoder.stop):
+                raise DataError(
+                    f"{example.key}: data.template.target: an answer of no tokens; fill it in or remove the row"
+                )
+        rows = [(prompts[id(example)], completion) for (example, _), completion in zip(pairs, completions, strict=True)]
+        kept, notes = self._fitting(name, pairs, rows)
+        return _Part(TokenizedRows.of(kept), notes, set(texts))
+
+    def _fitting(
+        self, name: str, pairs: Sequence[Pair], rows: list[tuple[list[int], list[int]]]
+    ) -> tuple[list[tuple[list[int], list[int]]], list[str]]:
+        """The rows of at most `data.max_length` tokens, by the policy of `data.long_rows`, and what was done."""
+        limit, policy = self.data.max_length, self.data.long_rows
+        long = [len(prompt) + len(completion) > limit for prompt, completion in rows]
+        if policy is LongRows.refuse and any(long):
+            first = long.index(True)
+            size = sum(map(len, rows[first]))
+            advice = "raise it, or set data.long_rows to drop or truncate"
+            raise DataError(f"{pairs[first][0].key}: {size} tokens, over data.max_length={limit}; {advice}")
+        if policy is LongRows.truncate:
+            rows = [(prompt, completion[: max(0, limit - len(prompt))]) for prompt, completion in rows]
+            kept = [row for row in rows if row[1]]
+        else:
+            kept = [row for row, too_long in zip(rows, long, strict=True) if not too_long]
+        if not kept:
+            raise DataError(
+                f"data.max_length={limit} leaves no {name} row; raise it above {min(map(_size, rows))} tokens"
+            )
+        dropped = len(rows) - len(kept)
+        notes = [f"{name}: {len(kept)} rows, {sum(map(_size, kept))} tokens"]
+        notes += [f"{name}: {dropped} rows over {limit} tokens left out"] if dropped else []
+        cut = sum(long) - dropped
+        return kept, [*notes, f"{name}: {cut} rows cut to {limit} tokens"] if cut else notes
+
+
+def _size(row: tuple[list[int], list[int]]) -> int:
+    return len(row[0]) + len(row[1])
+
+
+def _in_batches(encoder: Encoder, texts: Sequence[str], side: Side) -> list[list[int]]:
+    return [ids for start in range(0, len(texts), _BATCH) for ids in encoder.ids(texts[start : start + _BATCH], side)]

@@ -1,0 +1,133 @@
+"""A grid: every cell of a sweep, composed, resolved and checked before anything runs. Imports no torch."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hydra import initialize_config_module
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, flag_override
+
+from tunegrid.cell import Cell
+from tunegrid.config import plain, register_components, resolve
+from tunegrid.errors import ConfigError
+from tunegrid.identity import SCHEMA
+from tunegrid.mistakes import explain, is_mistake
+from tunegrid.override_grid import Overrides, override_grid
+
+if TYPE_CHECKING:
+    from tunegrid.data import Data
+    from tunegrid.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class GridPoint:
+    """A cell and the command-line overrides that compose it."""
+
+    cell: Cell
+    overrides: Overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells of a sweep in grid order, each once."""
+
+    points: tuple[GridPoint, ...]
+    duplicates: tuple[Overrides, ...]
+    """Overrides that gave a cell which was already there."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells in grid order."""
+        return [point.cell for point in self.points]
+
+    @property
+    def run(self) -> "Run":
+        """The run whose name, table and sweep options hold for the whole grid."""
+        return self.points[-1].cell.run
+
+
+def compose_grid(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Grid:
+    """Compose and resolve every cell of a grid. Raises `ConfigError` naming the overrides of the first bad cell."""
+    parameters = master.hydra.sweeper.get("params") or {}
+    lists = override_grid(loader, parameters, arguments, master.sweep.baselines)
+    points: dict[str, GridPoint] = {}
+    duplicates = []
+    fingerprints = Fingerprints()
+    for overrides in lists:
+        try:
+            cell = compose_cell(loader, master, overrides, fingerprints)
+        except Exception as error:
+            if len(lists) == 1 or not is_mistake(error):
+                raise
+            raise ConfigError(f"{explain(error, overrides)} [cell: {' '.join(overrides)}]") from error
+        if cell.id in points:
+            duplicates.append(overrides)
+        else:
+            points[cell.id] = GridPoint(cell, overrides)
+    return Grid(tuple(points.values()), tuple(duplicates))
+
+
+class Fingerprints:
+    """Fingerprints of data sets already met: the cells of a grid mostly share their data."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, data: "Data") -> str:
+        """The data's fingerprint, read once."""
+        key = f"{type(data).__name__} {json.dumps(plain(data), sort_keys=True, default=str)}"
+        if key not in self._known:
+            self._known[key] = data.fingerprint()
+        return self._known[key]
+
+
+def compose_cell(loader: ConfigLoader, master: DictConfig, overrides: Overrides, fingerprints: Fingerprints) -> Cell:
+    """One cell, with every check of its components done."""
+    config = loader.load_sweep_config(master, list(overrides))
+    run = resolve(without_hydra(config))
+    return Cell.of(run, fingerprints.of(run.data))
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """The run's part of a composed config."""
+    with flag_override(config, ["struct", "readonly"], [False, False]):
+        del config["hydra"]
+    return config
+
+
+def register() -> None:
+    """Make every shipped schema known to Hydra, the run's own among them."""
+    from tunegrid.run import Run
+
+    ConfigStore.instance().store(group=SCHEMA, name="run", node=Run, provider="tunegrid")
+    register_components()
+
+
+@contextmanager
+def composed(overrides: Sequence[str]) -> Iterator[tuple[ConfigLoader, DictConfig]]:
+    """A config loader and the sweep's own config, outside a Hydra application."""
+    register()
+    with initialize_config_module("tunegrid.conf", job_name="tunegrid", version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        master = hydra.compose_config("run", list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
+        yield hydra.config_loader, master
+
+
+def grid_from(overrides: Sequence[str]) -> Grid:
+    """The grid that `tunegrid -m OVERRIDES` would run."""
+    with composed(overrides) as (loader, master):
+        arguments = OmegaConf.to_container(master.hydra.overrides.task)
+        assert isinstance(arguments, list)
+        return compose_grid(loader, master, [str(argument) for argument in arguments])
+
+
+def grid_of(experiment: str, overrides: Sequence[str]) -> list[Cell]:
+    """The cells of an experiment's grid, in order and each once; imports no torch."""
+    return grid_from([f"experiments={experiment}", *overrides]).cells

@@ -1,0 +1,95 @@
+"""A cell's identity: what of a run can change its result, and the hash of that."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigNode, ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from tunegrid.config import GROUPS, plain
+from tunegrid.errors import DataError
+
+if TYPE_CHECKING:
+    from tunegrid.run import Run
+
+PROTOCOL_VERSION = 1
+"""Raised when the same config would now give another number; every cell then runs anew."""
+
+BOOKKEEPING = ("tracker", "output_root", "name", "table", "sweep", "force")
+"""Top-level keys that are no part of a cell: they say where it goes, not what it is."""
+
+SCHEMA = "schema"
+"""Top-level key of a cell's config that names each component's schema: two classes may have the same fields."""
+
+
+def cell_config(run: "Run") -> dict[str, Any]:
+    """The resolved config of one cell as plain containers: the run without bookkeeping, plus its schemas' names."""
+    config = {key: value for key, value in plain(run).items() if key not in BOOKKEEPING}
+    groups = [group for group in GROUPS if group not in BOOKKEEPING]
+    config[SCHEMA] = {group: schema_name(group, getattr(run, group)) for group in groups}
+    return config
+
+
+def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str) -> str:
+    """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
+
+    Hardware is left out, and so are the paths and names of data and model: what they hold is in the two fingerprints,
+    and a folder that moves is still the same data.
+    """
+    content = {
+        "config": _content(config),
+        "data": fingerprint,
+        "model": model_identity,
+        "protocol": PROTOCOL_VERSION,
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _content(config: Mapping[str, Any]) -> dict[str, Any]:
+    content = {key: value for key, value in config.items() if key != "hardware"}
+    content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group != "hardware"}
+    for group in ("data", "model"):
+        content[group] = {key: value for key, value in content[group].items() if key not in ("path", "name")}
+    return content
+
+
+def schema_name(group: str, component: object) -> str:
+    """The name under which a component's class was registered with `@schema(group, name)`."""
+    for name, registered in _schemas(group).items():
+        if registered is type(component):
+            return name
+    raise TypeError(f"{type(component).__name__} has no @schema({group!r}, ...)")
+
+
+def restore(config: Mapping[str, Any], like: "Run") -> "Run":
+    """The typed run of a cell's config; its bookkeeping and its hardware are those of `like`.
+
+    Only classes registered with `@schema` are made. Raises `DataError` where the config does not fit them.
+    """
+    typed = OmegaConf.structured(like)
+    assert isinstance(typed, DictConfig)
+    for group in GROUPS:
+        if group in BOOKKEEPING or group == "hardware":
+            continue
+        component = _schemas(group).get(config[SCHEMA][group])
+        if component is None:
+            raise DataError(f"config.yaml names the {group} {config[SCHEMA][group]!r}, which is not installed")
+        typed[group] = OmegaConf.merge(OmegaConf.structured(component), config[group])
+    typed["seed"] = config["seed"]
+    run = OmegaConf.to_object(typed)
+    return run  # type: ignore[return-value]
+
+
+def _schemas(group: str) -> dict[str, type]:
+    """Registered classes of a group, by schema name."""
+    nodes = ConfigStore.instance().repo.get("schema", {}).get(group, {})
+    registered: dict[str, type] = {}
+    for file_name, node in nodes.items():
+        if isinstance(node, ConfigNode):
+            component = OmegaConf.get_type(node.node)
+            if component is not None:
+                registered[file_name.removesuffix(".yaml")] = component
+    return registered

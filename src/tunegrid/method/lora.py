@@ -1,0 +1,108 @@
+"""LoRA: W' = W + s · B A with W frozen (Hu et al. 2021, arXiv 2106.09685)."""
+
+from dataclasses import dataclass
+from enum import Enum
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunegrid.config import require, schema
+from tunegrid.method import Method
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from torch.nn import Module, Parameter
+
+    from tunegrid.pack.route import Router
+
+
+class AlphaPolicy(Enum):
+    """How the scaling s of the update follows the rank r."""
+
+    fixed = "fixed"
+    """s = alpha / r, alpha as given (Hu et al.: 32 at every rank)."""
+    proportional = "proportional"
+    """s = alpha, that is PEFT's lora_alpha = alpha · r: the update's scale does not depend on the rank."""
+    rslora = "rslora"
+    """s = alpha / √r (Kalajdzievski 2023, arXiv 2312.03732)."""
+
+
+class Initialisation(Enum):
+    """Of A; B starts at zero, so that training starts from the base model."""
+
+    kaiming = "kaiming"
+    """Uniform, PEFT's default and the reference implementation's."""
+    normal = "normal"
+    """Gaussian with standard deviation 1/r."""
+
+
+@schema("method", "lora")
+@dataclass(kw_only=True, slots=True)
+class Lora(Method):
+    """Low-rank adapters on some of the linear layers, by PEFT."""
+
+    rank: int
+    """r, the inner dimension of the update."""
+    alpha: float
+    alpha_policy: AlphaPolicy
+    targets: list[str]
+    """Last parts of the names of the layers to adapt, or [all-linear]. Where a model names its query and value
+    projections otherwise, `query` and `value` (and `key`, `output`) stand for them."""
+    dropout: float
+    """On the adapter's input."""
+    initialisation: Initialisation
+
+    def __post_init__(self) -> None:
+        require(self.rank >= 1, "method.rank", "be at least 1", self.rank)
+        require(self.alpha > 0, "method.alpha", "be above 0", self.alpha)
+        require(0 <= self.dropout < 1, "method.dropout", "be at least 0 and below 1", self.dropout)
+        require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
+
+    def pack_family(self) -> str | None:
+        return "rows"
+
+    def scaling(self) -> float:
+        """S of W' = W + s · B A."""
+        divisor = {AlphaPolicy.fixed: self.rank, AlphaPolicy.proportional: 1, AlphaPolicy.rslora: sqrt(self.rank)}
+        return self.alpha / divisor[self.alpha_policy]
+
+    def attach(self, model: "Module", name: str) -> "Module":
+        from peft import PeftModel, get_peft_model
+
+        if isinstance(model, PeftModel):
+            model.add_adapter(name, self._peft(model.get_base_model()))
+            return model
+        return get_peft_model(model, self._peft(model), adapter_name=name)
+
+    def route(self, model: "Module", router: "Router") -> None:
+        from tunegrid.pack.lora_layer import route_lora_layers
+
+        route_lora_layers(model, router)
+
+    def trainable(self, model: "Module", name: str) -> "dict[str, Parameter]":
+        ending = f".{name}.weight"
+        return {
+            key.removesuffix(ending): parameter
+            for key, parameter in model.named_parameters()
+            if key.endswith(ending) and ".lora_" in key
+        }
+
+    def save(self, model: "Module", name: str, folder: Path) -> None:
+        from tunegrid.method.lora_files import save_adapter
+
+        save_adapter(model, name, folder)
+
+    def _peft(self, model: "Module") -> "LoraConfig":
+        from peft import LoraConfig
+
+        from tunegrid.model.target_layers import target_layers
+
+        return LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha * self.rank if self.alpha_policy is AlphaPolicy.proportional else self.alpha,
+            use_rslora=self.alpha_policy is AlphaPolicy.rslora,
+            lora_dropout=self.dropout,
+            init_lora_weights=True if self.initialisation is Initialisation.kaiming else "gaussian",
+            target_modules=target_layers(model, self.targets),
+            task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
+        )

@@ -1,0 +1,50 @@
+"""From answers and references to numbers. Every metric keeps per-instance statistics, so tables can resample."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunegrid.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric on one set of answers, as additive statistics.
+
+    The corpus value is `combine(name)(statistics.sum(axis=0))`; a bootstrap sample is the same with weighted sums.
+    """
+
+    name: str
+    """The metric's name in tables, a key of `tunegrid.metrics.combine.MEASURES`, for example `BLEU`."""
+    statistics: np.ndarray
+    """(instances, k) float64; row i belongs to instance i."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A metric that could not be computed, and how to get it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Metrics(ABC):
+    """A set of metrics that are reported together."""
+
+    @abstractmethod
+    def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
+        """Score `answers[i]` against every one of `references[i]`. Raises `DataError` where they don't pair up."""
+
+
+def check_pairs(answers: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    """Raise `DataError` unless there is an answer, as many reference lists, and a reference in each."""
+    if not answers:
+        raise DataError("there are no answers to score")
+    if len(answers) != len(references):
+        raise DataError(f"{len(answers)} answers but references for {len(references)} instances")
+    for index, several in enumerate(references):
+        if not several:
+            raise DataError(f"instance {index + 1} has no reference")

@@ -1,0 +1,133 @@
+"""Any mistake in what the user gave us, in one line: the key, the problem, the way out."""
+
+import re
+from collections.abc import Sequence
+
+from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
+from yaml import MarkedYAMLError, YAMLError
+
+from tunegrid.errors import UserError
+from tunegrid.known_names import nearest_key, unknown_option
+
+KINDS = {
+    "Integer": "an integer",
+    "Float": "a number",
+    "Boolean": "true or false",
+    "String": "a text",
+}
+"""How OmegaConf names a type, and how we do."""
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Whether an exception is the user's mistake rather than ours: then it is one line and no traceback."""
+    return isinstance(error, CompactHydraException | OmegaConfBaseException | YAMLError)
+
+
+def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
+    """What is wrong, in one line. `overrides` are those the config was composed from, to find the nearest known name."""
+    if isinstance(error, UserError):
+        return one_line(str(error))
+    if isinstance(error, MissingConfigException):
+        return one_line(_missing_config(error))
+    if isinstance(error, OverrideParseException):
+        return one_line(_unreadable_override(error))
+    if isinstance(error, YAMLError):
+        return one_line(_bad_yaml(error))
+    return one_line(_composition(error, overrides))
+
+
+def one_line(text: str) -> str:
+    """Join lines and runs of blanks."""
+    return " ".join(text.split())
+
+
+def _missing_config(error: MissingConfigException) -> str:
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    if error.options:
+        return unknown_option(group, option, error.options)
+    if not error.missing_cfg_file:
+        return f"{str(error).splitlines()[0]}; see --config-path and --config-name"
+    return f"no config {error.missing_cfg_file}.yaml on the search path; see tunegrid --info searchpath"
+
+
+def _unreadable_override(error: OverrideParseException) -> str:
+    reason = str(error).splitlines()[0]
+    way_out = "write key=value, and put values with commas, brackets or blanks in quotes"
+    if "=" not in error.override:
+        return f"{error.override!r} is neither a command nor an override; {way_out}, or see tunegrid --help"
+    return f"{error.override!r} cannot be read ({reason}); {way_out}"
+
+
+def _bad_yaml(error: YAMLError) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{mark.name}:{mark.line + 1}: {error.problem or 'not YAML'}; correct the YAML there"
+    return f"{error}; correct the YAML"
+
+
+def _composition(error: BaseException, overrides: Sequence[str]) -> str:
+    text = str(error)
+    inner = _innermost(error)
+    if match := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
+        return _unknown_key(match[1], overrides)
+    if isinstance(inner, ConfigKeyError) or "Key '" in text:
+        full_key = _field("full_key", str(inner)) or _field("full_key", text)
+        if full_key:
+            return _unknown_key(full_key, overrides)
+    if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
+        return f"{match[1]} gives several values to one run; put -m before it for a grid, or quote a text with commas"
+    if match := re.search(r"Sweeping over Hydra's configuration is not supported : '([^']+)'", text):
+        return f"{match[1]}: a hydra key has one value in a sweep; give one"
+    if isinstance(inner, MissingMandatoryValue):
+        key = _field("full_key", str(inner)) or re.findall(r"'?([\w.]+)'?$", str(inner).splitlines()[0])[0]
+        return f"{key} has no value yet; give {key}=VALUE"
+    if isinstance(inner, ValidationError) or "ValidationError" in text:
+        return _bad_value(str(inner) if isinstance(inner, ValidationError) else text)
+    message = str(inner if inner is not None else error)
+    key = _field("full_key", message)
+    return f"{key + ': ' if key else ''}{_without_details(message)}"
+
+
+def _unknown_key(key: str, overrides: Sequence[str]) -> str:
+    return nearest_key(key.lstrip("+~"), overrides)
+
+
+def _bad_value(message: str) -> str:
+    key = _field("full_key", message) or "a value"
+    if match := re.search(r"Value '(.*?)' of type '\w+' could not be converted to (\w+)", message, re.DOTALL):
+        return f"{key} must be {KINDS.get(match[2], match[2])}, got {match[1]}"
+    if match := re.search(r"Invalid value '(.*?)', expected one of \[(.*?)\]", message, re.DOTALL):
+        hint = '; YAML reads a bare off as false, write "off"' if match[1] == "False" else ""
+        return f"{key} must be one of {match[2]}, got {match[1]}{hint}"
+    if match := re.search(r"Value '(.*?)' is not a valid (\w+)", message, re.DOTALL):
+        return f"{key} must be {KINDS.get(match[2], match[2])}, got {match[1]}"
+    if "Incompatible value 'None' for field" in message or "non-Optional" in message:
+        return f"{key} must have a value, got null"
+    if "Invalid type assigned" in message:
+        return f"{key}: this YAML has no schema; begin it with defaults: [/schema/GROUP/NAME@_here_, _self_]"
+    return f"{key}: {_without_details(message)}"
+
+
+def _without_details(message: str) -> str:
+    """OmegaConf's message without the lines on keys and types it appends, and Hydra's on where it was composing."""
+    lines = [line for line in message.splitlines() if not re.match(r"\s+(full_key|reference_type|object_type)[:=]", line)]
+    return " ".join(line for line in lines if "raised while composing config" not in line) or "is not valid"
+
+
+def _field(name: str, message: str) -> str | None:
+    match = re.search(rf"{name}: (\S+)", message)
+    return match[1] if match else None
+
+
+def _innermost(error: BaseException) -> OmegaConfBaseException | None:
+    """The OmegaConf error behind Hydra's."""
+    found, seen = None, error
+    while seen is not None:
+        if isinstance(seen, OmegaConfBaseException):
+            found = seen
+        following = seen.__cause__ or seen.__context__
+        if following is None:
+            break
+        seen = following
+    return found

@@ -1,0 +1,71 @@
+"""What a pack is trained towards."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tunegrid.data.tokenized import PreparedData
+    from tunegrid.hardware import Hardware
+    from tunegrid.pack.pack import Pack
+
+
+class Journal(Protocol):
+    """Where a cell's training leaves its traces."""
+
+    folder: Path
+    """The cell's folder; `checkpoint/` in it belongs to the objective."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Record one row of the cell's metrics."""
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows after `step`: training goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training one cell came to."""
+
+    steps: int
+    """Optimiser steps taken."""
+    kept_step: int
+    """The step whose weights were kept."""
+    tokens: int
+    """Tokens without padding that its rows brought to the model, over all steps."""
+    seconds: float
+    """Training time of the whole pack, validation apart."""
+    validation_seconds: float
+    """Of the whole pack."""
+    validation: np.ndarray
+    """(validation rows, 2) float64: nll sum in nats and label count of each row, under the kept weights."""
+    diverged: bool
+    """A loss or gradient stopped being finite; the kept weights are the last good ones."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Objective(ABC):
+    """How weights are learned."""
+
+    @abstractmethod
+    def per_cell(self) -> tuple[str, ...]:
+        """The fields in which cells of one pack may differ."""
+
+    @abstractmethod
+    def train(
+        self,
+        pack: "Pack",
+        objectives: "Sequence[Objective]",
+        data: "PreparedData",
+        hardware: "Hardware",
+        journals: Sequence[Journal],
+        report: Callable[[int, int, str], None],
+    ) -> list[Trained]:
+        """Train the pack's members, `objectives[i]` being member i's own; leaves the kept weights in the pack.
+
+        `report(done, total, text)` is called as it goes, for the progress display.
+        """

@@ -1,0 +1,92 @@
+"""One cell in training: its weights, its optimiser's group, its schedule, its best weights. Imports torch."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tunegrid.objective.learning_rate import rate_factor
+from tunegrid.objective.row_order import rows_of_step
+from tunegrid.objective.sft import Keep, Sft
+from tunegrid.pack.pack import Member
+from tunegrid.seeds import stream
+
+
+@dataclass(slots=True)
+class CellState:
+    """What changes while a cell trains."""
+
+    member: Member
+    objective: Sft
+    parameters: dict[str, nn.Parameter]
+    step: int = 0
+    """Optimiser steps taken."""
+    tokens: int = 0
+    """Tokens without padding that its rows brought to the model."""
+    seconds: float = 0.0
+    """Training time of the pack, validation apart."""
+    validation_seconds: float = 0.0
+    loss: float | None = None
+    """Of the last step."""
+    diverged: bool = False
+    kept: dict[str, Tensor] = field(default_factory=dict)
+    """A copy of the best weights so far; empty while the current ones are to be kept."""
+    kept_step: int = 0
+    validation: np.ndarray | None = None
+    """(rows, 2) nll sum and label count of each validation row, under the kept weights."""
+    validated_step: int | None = None
+
+    def active(self) -> bool:
+        """Whether the cell still has steps to take."""
+        return bool(self.parameters) and not self.diverged and self.step < self.objective.steps
+
+    def row_indices(self, step: int, total: int) -> list[int]:
+        """The training rows of a step."""
+        return rows_of_step(self.member.seed, step, self.objective.batch_size, total)
+
+    def generator(self, step: int) -> torch.Generator:
+        """Draws the dropout masks of a step."""
+        return torch.Generator().manual_seed(stream(self.member.seed, "dropout", step))
+
+    def learning_rate(self) -> float:
+        """Of the coming step."""
+        o = self.objective
+        return o.learning_rate * rate_factor(self.step, o.steps, o.warmup_steps, o.schedule)
+
+    def clip(self) -> float:
+        """Clip the gradient in place; returns its L2 norm before clipping."""
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        limit = self.objective.clip_norm
+        if limit is not None and torch.isfinite(norm):
+            torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), limit, norm)
+        return float(norm)
+
+    def stop_diverged(self) -> None:
+        """Leave the cell at its last good weights."""
+        self.diverged = True
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def validated(self, rows: np.ndarray) -> float:
+        """Take in a validation of the current weights; returns its loss and keeps the weights if they are to be kept."""
+        loss = mean_loss(rows)
+        better = self.validation is None or loss < mean_loss(self.validation)
+        if self.objective.keep is Keep.last or better or not np.isfinite(mean_loss(self.validation)):
+            self.validation, self.kept_step = rows, self.step
+            if self.objective.keep is Keep.best:
+                self.kept = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.validated_step = self.step
+        return loss
+
+    def restore_kept(self) -> None:
+        """Put the kept weights back into the model."""
+        with torch.no_grad():
+            for name, value in self.kept.items():
+                self.parameters[name].copy_(value)
+
+
+def mean_loss(rows: np.ndarray | None) -> float:
+    """Nats per label of validation rows (rows, 2)."""
+    return float("nan") if rows is None else float(rows[:, 0].sum() / rows[:, 1].sum())

@@ -1,0 +1,134 @@
+"""The LightningModule of supervised fine-tuning. A pack of one is the ordinary run. Imports torch and lightning."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule
+from torch.optim import AdamW, Optimizer
+
+from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.passes import passes, tokens_of
+from tunegrid.pack.batch import CellRows, Row
+from tunegrid.pack.pack import Pack
+
+LogRow = Callable[[CellState, Mapping[str, float]], None]
+
+
+class PackModule(LightningModule):
+    """Trains the cells of a pack side by side: one forward over all rows, one loss, clip, schedule and group each."""
+
+    def __init__(self, pack: Pack, states: Sequence[CellState], tokens_per_pass: int, log_row: LogRow):
+        super().__init__()
+        self.automatic_optimization = False
+        self.pack, self.states = pack, {state.member.name: state for state in states}
+        self.model = pack.adapted
+        self.tokens_per_pass, self.log_row = tokens_per_pass, log_row
+        self._validation: dict[str, list[np.ndarray]] = {}
+        self.optimizer = _optimizer([state for state in states if state.parameters])
+
+    def configure_optimizers(self) -> Optimizer | None:
+        """One AdamW with a parameter group for each cell; it exists before fitting, so that checkpoints can fill it."""
+        return self.optimizer
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Leave rows where they are: collating them into a pass puts them on the device."""
+        return batch
+
+    def training_step(self, batch: list[CellRows], batch_idx: int) -> None:
+        """Take one optimiser step of every cell that has one to take."""
+        cells = [rows for rows in batch if self.states[rows.name].active()]
+        if not cells:
+            return
+        optimizer = self.optimizers()
+        optimizer.zero_grad(set_to_none=True)
+        self._step(optimizer, self._backward(cells))
+
+    def _backward(self, cells: Sequence[CellRows]) -> dict[str, float]:
+        """Accumulate every cell's gradient; returns each cell's mean loss over its own labels."""
+        labels = {cell.name: sum(len(row.completion) for row in cell.rows) for cell in cells}
+        losses = dict.fromkeys(labels, 0.0)
+        for piece in self._grouped(cells):
+            batch = self.pack.forward.collate(piece)
+            counts = torch.tensor(batch.labels.counts)
+            shares = torch.tensor([1 / labels[cell.name] for cell in piece]).repeat_interleave(counts)
+            smoothing = self.states[piece[0].name].objective.label_smoothing
+            with self.pack.router.over(*batch.shares):
+                total, nll = self.pack.forward.losses(batch, shares.to(self.device), smoothing)
+                self.manual_backward(total)
+            for cell, part in zip(piece, nll.split(list(batch.labels.counts)), strict=True):
+                losses[cell.name] += float(part.sum()) / labels[cell.name]
+                self.states[cell.name].tokens += sum(map(tokens_of, cell.rows))
+        return losses
+
+    def _grouped(self, cells: Sequence[CellRows]) -> list[list[CellRows]]:
+        """Passes of cells with one label smoothing each."""
+        values = sorted({self.states[cell.name].objective.label_smoothing for cell in cells})
+        return [
+            piece
+            for value in values
+            for piece in passes(
+                [c for c in cells if self.states[c.name].objective.label_smoothing == value],
+                self.tokens_per_pass,
+                self.pack.strict,
+            )
+        ]
+
+    def _step(self, optimizer: Optimizer, losses: Mapping[str, float]) -> None:
+        """Clip and step every cell that brought rows; one whose loss or gradient is not finite stops before its step."""
+        for group, state in zip(optimizer.param_groups, self._trained(), strict=True):
+            group["lr"] = state.learning_rate()
+        rows = {name: self._before_step(self.states[name], loss) for name, loss in losses.items()}
+        optimizer.step()
+        for name, row in rows.items():
+            state = self.states[name]
+            state.step += not state.diverged
+            self.log_row(state, row)
+
+    def _before_step(self, state: CellState, loss: float) -> dict[str, float]:
+        state.loss, norm = loss, state.clip()
+        row = {"loss": loss, "grad_norm": norm, "learning_rate": state.learning_rate(), "tokens": float(state.tokens)}
+        if not np.isfinite([loss, norm]).all():
+            state.stop_diverged()
+        return row
+
+    def _trained(self) -> list[CellState]:
+        return [state for state in self.states.values() if state.parameters]
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin a validation of every cell that has moved since its last one."""
+        self._validation = {name: [] for name, s in self.states.items() if s.validated_step != s.step}
+
+    def validation_step(self, batch: list[Row], batch_idx: int) -> None:
+        """Add the losses of some validation rows, under every cell's weights."""
+        cells = [CellRows(name, batch, None) for name in self._validation]
+        for piece in passes(cells, self.tokens_per_pass, self.pack.strict):
+            laid = self.pack.forward.collate(piece)
+            with self.pack.router.over(*laid.shares):
+                nothing = torch.zeros(len(laid.labels.ids), device=self.device)
+                nll = self.pack.forward.losses(laid, nothing, 0.0)[1]
+            sums = _sums_by_row(nll, laid.labels.rows, sum(len(cell.rows) for cell in piece))
+            for cell, part in zip(piece, np.split(sums, np.cumsum([len(c.rows) for c in piece])[:-1]), strict=True):
+                self._validation[cell.name].append(part)
+
+    def on_validation_epoch_end(self) -> None:
+        """Hand each cell its validation."""
+        for name, parts in self._validation.items():
+            state = self.states[name]
+            self.log_row(state, {"val_loss": state.validated(np.concatenate(parts))})
+
+
+def _optimizer(states: Sequence[CellState]) -> Optimizer | None:
+    groups = [
+        {"params": list(s.parameters.values()), "weight_decay": s.objective.weight_decay, "lr": s.learning_rate()}
+        for s in states
+    ]
+    return AdamW(groups, fused=True) if groups else None
+
+
+def _sums_by_row(nll: torch.Tensor, rows: torch.Tensor, count: int) -> np.ndarray:
+    """(rows, 2) nll sum and label count of each row."""
+    sums = torch.zeros(count, 2, dtype=torch.float64)
+    both = torch.stack([nll.double().cpu(), torch.ones(len(nll), dtype=torch.float64)], 1)
+    return sums.index_add_(0, rows.cpu(), both).numpy()

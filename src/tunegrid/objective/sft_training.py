@@ -1,0 +1,128 @@
+"""Training a pack: states, Trainer, checkpoints, and what it came to. Imports torch and lightning."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from tunegrid import interrupt
+from tunegrid.data.tokenized import PreparedData, TokenizedRows
+from tunegrid.hardware import Hardware
+from tunegrid.hardware.machine import trainer
+from tunegrid.objective import Journal, Objective, Trained
+from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.checkpoint import load_checkpoint
+from tunegrid.objective.pack_module import PackModule
+from tunegrid.objective.sft import Sft
+from tunegrid.objective.watch import Watch
+from tunegrid.pack.batch import CellRows, Row
+from tunegrid.pack.pack import Pack
+
+VALIDATION_ROWS = 32
+"""Rows in a validation batch; passes are cut by tokens afterwards."""
+
+
+def train_pack(
+    pack: Pack,
+    objectives: Sequence[Objective],
+    data: PreparedData,
+    hardware: Hardware,
+    journals: Sequence[Journal],
+    report: Callable[[int, int, str], None],
+) -> list[Trained]:
+    """See `Objective.train`. Goes on from the cells' checkpoints where there are any."""
+    states = _states(pack, objectives)
+    journal_of = {state.member.name: journal for state, journal in zip(states, journals, strict=True)}
+    module = PackModule(pack, states, hardware.tokens_per_pass, _logger(journal_of))
+    _resume(states, module, journal_of)
+    validate_every = _shared_validate_every(states)
+    steps = DataLoader(Steps(states, data.train, validate_every), batch_size=None)
+    validation = DataLoader(_batches(data.validation), batch_size=None)
+    watch = Watch(states, journal_of, report)
+    lightning = trainer(hardware, validate_every, [watch])
+    if len(steps):
+        with interrupt.deferred():
+            lightning.fit(module, steps, validation)
+    if any(state.validated_step != state.step for state in states):
+        lightning.validate(module, validation, verbose=False)
+    for state in states:
+        state.restore_kept()
+    return [_trained(state) for state in states]
+
+
+def _states(pack: Pack, objectives: Sequence[Objective]) -> list[CellState]:
+    members = zip(pack.members, objectives, strict=True)
+    return [CellState(m, o, pack.trainable(m)) for m, o in members if isinstance(o, Sft)]
+
+
+def _shared_validate_every(states: Sequence[CellState]) -> int:
+    return states[0].objective.validate_every  # not among `per_cell`: the same for the whole pack
+
+
+def _resume(states: Sequence[CellState], module: PackModule, journals: Mapping[str, Journal]) -> None:
+    for state in states:
+        journal = journals[state.member.name]
+        if module.optimizer is not None and load_checkpoint(state, module.optimizer, journal.folder):
+            journal.rewind(state.step)
+
+
+def _trained(state: CellState) -> Trained:
+    assert state.validation is not None
+    return Trained(
+        steps=state.step,
+        kept_step=state.kept_step,
+        tokens=state.tokens,
+        seconds=state.seconds,
+        validation_seconds=state.validation_seconds,
+        validation=state.validation,
+        diverged=state.diverged,
+    )
+
+
+def _logger(journals: Mapping[str, Journal]) -> Callable[[CellState, Mapping[str, float]], None]:
+    return lambda state, values: journals[state.member.name].log(state.step, values)
+
+
+class Steps(Dataset):
+    """The rows that every cell brings to each step of a pack, a function of the step alone."""
+
+    def __init__(self, states: Sequence[CellState], rows: TokenizedRows, validate_every: int):
+        trained = [state for state in states if state.active()]
+        self.rows, self.starts = rows, {state.member.name: state.step for state in trained}
+        self.states = trained
+        first = min(self.starts.values(), default=0)
+        self.idle = first % validate_every
+        """Empty steps that put Lightning's validation clock back in phase when a pack goes on from a checkpoint."""
+        self.length = max((s.objective.steps - s.step for s in trained), default=0)
+
+    def __len__(self) -> int:
+        return self.length and self.idle + self.length
+
+    def __getitem__(self, place: int) -> list[CellRows]:
+        offset = place - self.idle
+        if not 0 <= offset < self.length:
+            return []
+        steps = [(state, self.starts[state.member.name] + offset) for state in self.states]
+        return [
+            CellRows(
+                state.member.name, rows_at(self.rows, state.row_indices(step, len(self.rows))), state.generator(step)
+            )
+            for state, step in steps
+            if step < state.objective.steps
+        ]
+
+
+def rows_at(rows: TokenizedRows, indices: Sequence[int]) -> list[Row]:
+    """Some rows as tensors."""
+    return [Row(_ids(rows.prompt(i)), _ids(rows.completion(i))) for i in indices]
+
+
+def _ids(side: np.ndarray) -> Tensor:
+    return torch.from_numpy(side.astype(np.int64))
+
+
+def _batches(rows: TokenizedRows) -> list[list[Row]]:
+    places = range(0, len(rows), VALIDATION_ROWS)
+    return [rows_at(rows, range(start, min(start + VALIDATION_ROWS, len(rows)))) for start in places]

@@ -1,0 +1,76 @@
+"""What happens around the steps of a pack: time, progress, checkpoints, an orderly stop. Imports torch and lightning."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from tunegrid import interrupt
+from tunegrid.objective import Journal
+from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.checkpoint import save_checkpoint
+
+
+class Watch(Callback):
+    """Keeps time, reports progress, and writes a checkpoint of every cell after each validation and before a stop."""
+
+    def __init__(
+        self,
+        states: Sequence[CellState],
+        journals: Mapping[str, Journal],
+        report: Callable[[int, int, str], None],
+    ):
+        self.states, self.journals, self.report = states, journals, report
+        self._since = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of training."""
+        self._since = time.perf_counter()
+        self._show()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Show progress; stop in good order where a signal has asked for it."""
+        self._show()
+        if interrupt.requested():
+            trainer.should_stop = True
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Charge what follows to validation."""
+        if trainer.state.fn == "fit":
+            self._charge_training()
+        self._since = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Charge what follows to training again, and save."""
+        for state in self.states:
+            state.validation_seconds += time.perf_counter() - self._since
+        if trainer.state.fn == "fit":
+            self._checkpoint(trainer)
+        self._since = time.perf_counter()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the last step."""
+        self._charge_training()
+        self._checkpoint(trainer)
+
+    def _charge_training(self) -> None:
+        for state in self.states:
+            state.seconds += time.perf_counter() - self._since
+
+    def _show(self) -> None:
+        total = max(state.objective.steps for state in self.states if state.parameters)
+        self.report(max(state.step for state in self.states), total, self._note())
+
+    def _note(self) -> str:
+        losses = [state.loss for state in self.states if state.loss is not None]
+        if not losses:
+            return ""
+        return f"loss {losses[0]:.3f}" if len(losses) == 1 else f"loss {min(losses):.3f} to {max(losses):.3f}"
+
+    def _checkpoint(self, trainer: Trainer) -> None:
+        for state in self.states:
+            if state.parameters:
+                save_checkpoint(state, trainer.optimizers[0], self.journals[state.member.name].folder)

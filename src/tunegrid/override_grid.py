@@ -1,0 +1,71 @@
+"""From sweep parameters, command-line overrides and baselines to one list of overrides per grid point."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+from tunegrid.errors import ConfigError
+
+Overrides = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One override key and the values it takes in the grid."""
+
+    key: str
+    """With the override's prefix, if any: `method.rank`, `+method.rank`."""
+    overrides: Overrides
+    """One override per value; a fixed key has one."""
+    swept: bool
+
+
+def override_grid(
+    loader: ConfigLoader, parameters: Mapping[str, str], arguments: Sequence[str], baselines: Sequence[str]
+) -> list[Overrides]:
+    """Every grid point's overrides: baselines first, then the product of all axes, the last axis varying fastest.
+
+    `arguments` (the command line) win over `parameters` (the experiment's). A baseline keeps what is fixed for the whole
+    grid, except what it replaces and what lies beneath an option it replaces.
+    """
+    axes = _axes(loader, [*(f"{key}={value}" for key, value in parameters.items()), *arguments])
+    points: list[Overrides] = []
+    fixed = [axis for axis in axes if not axis.swept]
+    for baseline in baselines:
+        own = _axes(loader, baseline.split())
+        kept = [axis for axis in fixed if not _replaced(axis.key, own)]
+        points += _product([*kept, *own])
+    return points + _product(axes)
+
+
+def _axes(loader: ConfigLoader, overrides: Sequence[str]) -> list[Axis]:
+    """Overrides as axes; of two with the same key the later one counts, at the earlier one's place."""
+    axes: dict[str, Axis] = {}
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        axes[key] = Axis(key, _values(override), override.is_sweep_override())
+    return list(axes.values())
+
+
+def _values(override: Override) -> Overrides:
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return (str(override.input_line),)
+    if key.lstrip("+") == "experiments":
+        raise ConfigError(f"experiments must name one experiment, got {override.input_line}; run them one after another")
+    if not override.is_discrete_sweep():
+        raise ConfigError(f"{key} must be a list of values, got {override.input_line}; write 1,2,3 or range(1,4)")
+    return tuple(f"{key}={value}" for value in override.sweep_string_iterator())
+
+
+def _product(axes: Sequence[Axis]) -> list[Overrides]:
+    return list(product(*(axis.overrides for axis in axes)))
+
+
+def _replaced(key: str, baseline: Sequence[Axis]) -> bool:
+    bare = key.lstrip("+~")
+    return any(bare == axis.key.lstrip("+~") or bare.startswith(f"{axis.key.lstrip('+~')}.") for axis in baseline)

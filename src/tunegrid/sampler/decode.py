@@ -1,0 +1,86 @@
+"""Answers of all cells of a pack to all test prompts, decoded together. Imports torch and transformers."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import torch
+from torch import Tensor
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    NoRepeatNGramLogitsProcessor,
+    PreTrainedTokenizerBase,
+)
+
+from tunegrid.data.tokenized import PreparedData
+from tunegrid.pack.pack import Pack
+from tunegrid.pack.route import Share
+from tunegrid.sampler import Sampler
+
+Job = tuple[int, tuple[int, ...]]
+"""A member of the pack and a prompt."""
+
+
+def decode(
+    sampler: Sampler,
+    pack: Pack,
+    data: PreparedData,
+    tokenizer: PreTrainedTokenizerBase,
+    rows_at_once: int,
+    report: Callable[[int, int, str], None],
+) -> list[list[str]]:
+    """The answer of each member of `pack` (outer list) to each test question (inner list), without special tokens.
+
+    Each distinct prompt is decoded once for each member, with a key-value cache; prompts of like length share a batch.
+    `rows_at_once` counts sequences (prompts × beams).
+    """
+    prompts = sorted({tuple(q.prompt_ids) for q in data.questions}, key=len, reverse=True)
+    jobs: list[Job] = [(member, prompt) for prompt in prompts for member in range(len(pack.members))]
+    size = max(1, rows_at_once // sampler.rows_per_prompt())
+    answers: dict[Job, str] = {}
+    with torch.inference_mode(), pack.generating():
+        for start in range(0, len(jobs), size):
+            batch = sorted(jobs[start : start + size], key=lambda job: job[0])  # a member's rows side by side
+            answers |= dict(zip(batch, _decode_batch(sampler, pack, batch, tokenizer, data.stop_ids), strict=True))
+            report(len(answers), len(jobs), "")
+    return [[answers[member, tuple(q.prompt_ids)] for q in data.questions] for member in range(len(pack.members))]
+
+
+def _decode_batch(
+    sampler: Sampler, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
+) -> list[str]:
+    model, pad = pack.base, tokenizer.pad_token_id
+    longest = max(len(prompt) for _, prompt in batch)
+    ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for _, p in batch], device=model.device)
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for _, p in batch], device=model.device)
+    shares = [
+        Share(pack.members[member].name, len(list(rows))) for member, rows in groupby(batch, key=lambda job: job[0])
+    ]
+    settings = sampler.settings()
+    settings.eos_token_id, settings.pad_token_id = list(stop_ids), pad
+    start = longest
+    if model.config.is_encoder_decoder:
+        settings.decoder_start_token_id, start = model.config.decoder_start_token_id, 1
+    with pack.router.over(*shares):
+        whole = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=settings,
+            logits_processor=_rules(sampler, start),
+        )
+    return [text.strip() for text in tokenizer.batch_decode(whole[:, start:], skip_special_tokens=True)]
+
+
+def _rules(sampler: Sampler, start: int) -> LogitsProcessorList:
+    size = sampler.no_repeat()
+    return LogitsProcessorList([] if size is None else [_NoRepeatInAnswer(size, start)])
+
+
+class _NoRepeatInAnswer(LogitsProcessor):
+    """Forbids repeated n-grams within the answer; transformers' own rule would also forbid quoting the prompt."""
+
+    def __init__(self, size: int, start: int):
+        self.rule, self.start = NoRepeatNGramLogitsProcessor(size), start
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        return self.rule(input_ids[:, self.start :], scores)

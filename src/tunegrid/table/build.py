@@ -1,0 +1,208 @@
+"""From cells and published numbers to a `Table`."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from tunegrid.errors import ConfigError, DataError
+from tunegrid.metrics.combine import Combine, measure
+from tunegrid.result import Cost
+from tunegrid.table.cells import CellRecord, setting
+from tunegrid.table.model import Entry, RowHead, ScoreColumn, Standing, Table, Verdict
+from tunegrid.table.notes import missing_lines, table_notes
+from tunegrid.table.protocol import build_protocol, row_differences
+from tunegrid.table.published import Published
+from tunegrid.table.rows import Row, group_rows, result_settings
+from tunegrid.table.spec import TableSpec
+from tunegrid.table.student import CONFIDENCE
+from tunegrid.table.uncertainty import Column, Repeats, estimate_column
+
+FULL_PRECISION_TOLERANCE = 1e-6
+"""Relative; samples.json and result.json hold the same floats, so more than rounding apart means they do not belong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """The published table, and whether it was made as ours was."""
+
+    published: Published | None
+    is_same_protocol: bool
+
+    def scale(self, score: str) -> float:
+        return self.published.scale(score) if self.published else 1.0
+
+    def value(self, row: Row, score: str) -> float | None:
+        return self.published.value(str(row.value), score) if self.published and not row.is_base else None
+
+
+def build_table(
+    experiment: str,
+    spec: TableSpec,
+    cells: Sequence[CellRecord],
+    published: Published | None,
+    command: str,
+) -> Table:
+    """Group, estimate, compare. `command` is what a reader types to run the cells that are missing.
+
+    Raises `ConfigError` when no cell is finished.
+    """
+    if not any(cell.is_done for cell in cells):
+        states = ", ".join(sorted({cell.status.value for cell in cells})) or "the grid is empty"
+        raise ConfigError(f"{experiment}: none of its {len(cells)} cells is done ({states}); run: {command}")
+    every = group_rows(cells, spec.row)
+    rows = tuple(row for row in every if row.done)
+    protocol = build_protocol(rows, spec, published)
+    beside = _Beside(published, not protocol.published_differences)
+    columns = tuple(_column(name, rows, beside) for name in spec.columns)
+    x_key = spec.figure.x if spec.figure else spec.row
+    heads = tuple(_head(row, x_key, protocol.differing) for row in rows)
+    return Table(
+        experiment=experiment,
+        title=spec.title,
+        row_key=spec.row,
+        x_key=x_key,
+        rows=heads,
+        columns=columns,
+        missing=missing_lines(every, command),
+        notes=table_notes(rows, columns, heads),
+        protocol=protocol,
+    )
+
+
+def _head(row: Row, x_key: str, differing: Sequence[str]) -> RowHead:
+    x = setting(row.cells[0].config, x_key)
+    number = x if isinstance(x, int | float) and not isinstance(x, bool) and not row.is_base else None
+    return RowHead(
+        label=row.label,
+        x=None if number is None else float(number),
+        series=row.series,
+        is_base=row.is_base,
+        cost=_mean_cost([cell.cost for cell in row.done]),
+        differing=row_differences(row, differing),
+    )
+
+
+def _mean_cost(costs: Sequence[Cost]) -> Cost:
+    """The mean of what was measured, field by field."""
+    means = {}
+    for field in fields(Cost):
+        measured = [value for cost in costs if (value := getattr(cost, field.name)) is not None]
+        means[field.name] = sum(measured) / len(measured) if measured else None
+    return Cost(**means)
+
+
+def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
+    combine = measure(name).combine
+    repeats = [_repeats(name, row, combine) for row in rows]
+    counted = [index for index, repeat in enumerate(repeats) if repeat is not None]
+    together = _can_be_compared([rows[index] for index in counted], [repeats[index] for index in counted])
+    groups = [counted] if together else [[index] for index in counted]
+    lower, scale = not measure(name).higher_is_better, beside.scale(name)
+    places: dict[int, tuple[Column, int]] = {}
+    for group in groups:
+        if group:
+            estimated = estimate_column([repeat for i in group if (repeat := repeats[i]) is not None], combine)
+            places.update({index: (estimated, place) for place, index in enumerate(group)})
+    best = _best(places, lower) if together and len(counted) > 1 else None
+    entries = tuple(
+        _entry(name, row, places.get(i), places.get(best) if best is not None else None, beside)
+        for i, row in enumerate(rows)
+    )
+    noise = places[counted[0]][0].noise if together and counted else None
+    return ScoreColumn(
+        name=name,
+        scale=scale,
+        decimals=_decimals(entries, beside.published.decimals(name) if beside.published else 0),
+        lower_is_better=lower,
+        entries=entries,
+        seed_deviation=scale * math.sqrt(noise.variance) if noise is not None and noise.degrees else None,
+        degrees=noise.degrees if noise is not None else 0,
+    )
+
+
+def _repeats(name: str, row: Row, combine: Combine) -> Repeats | None:
+    """The row's statistics, or None unless all of its scored cells have them. Raises `DataError` if files disagree."""
+    scored = [cell for cell in row.done if cell.score(name) is not None]
+    if not scored or any(name not in cell.statistics for cell in scored):
+        return None
+    for cell in scored:
+        value, recorded = float(combine(cell.statistics[name].sum(axis=0))), cell.score(name)
+        if recorded is None or not math.isclose(value, recorded, rel_tol=FULL_PRECISION_TOLERANCE, abs_tol=1e-9):
+            raise DataError(
+                f"cells/{cell.id}: result.json says {name} {recorded}, samples.json {value}; rerun it with force=true"
+            )
+    if len({len(cell.statistics[name]) for cell in scored}) > 1:
+        return None
+    return Repeats(tuple(cell.statistics[name] for cell in scored), row.is_base)
+
+
+def _can_be_compared(rows: Sequence[Row], repeats: Sequence[Repeats | None]) -> bool:
+    """Whether the rows were scored on the same items: equal counts, and the same data but for the training rows."""
+    counts = {len(repeat.statistics[0]) for repeat in repeats if repeat is not None}
+    data = {
+        tuple(
+            (k, str(v)) for k, v in result_settings(row.cells[0]).items() if k.startswith("data.") and k != "data.rows"
+        )
+        for row in rows
+    }
+    return len(counts) <= 1 and len(data) <= 1
+
+
+def _best(places: dict[int, tuple[Column, int]], lower_is_better: bool) -> int:
+    values = {index: column.estimates[place].value for index, (column, place) in places.items()}
+    return min(values, key=lambda index: values[index] if lower_is_better else -values[index])
+
+
+def _entry(
+    name: str,
+    row: Row,
+    place: tuple[Column, int] | None,
+    best: tuple[Column, int] | None,
+    beside: _Beside,
+) -> Entry:
+    scale, theirs = beside.scale(name), beside.value(row, name)
+    if place is None:
+        values = [value for cell in row.done if (value := cell.score(name)) is not None]
+        mean = scale * sum(values) / len(values) if values else None
+        return Entry(
+            row=row.label, value=mean, half_width=None, seeds=len(values), items=None, published=theirs,
+            verdict=Verdict.NONE if beside.is_same_protocol or None in (mean, theirs) else Verdict.OTHER_PROTOCOL,
+            standing=Standing.UNKNOWN, p_value=None,
+        )  # fmt: skip
+    column, index = place
+    estimate = column.estimates[index]
+    value, half = scale * estimate.value, scale * estimate.half_width
+    p_value = float(column.p_values[index, best[1]]) if best is not None and best[1] != index else None
+    return Entry(
+        row=row.label, value=value, half_width=half, seeds=estimate.seeds, items=estimate.items, published=theirs,
+        verdict=verdict(theirs, value, half, beside.is_same_protocol),
+        standing=_standing(best is not None, p_value), p_value=p_value,
+    )  # fmt: skip
+
+
+def verdict(theirs: float | None, value: float, half: float, is_same_protocol: bool) -> Verdict:
+    """Our interval against a published number. Another protocol is said before anything else."""
+    if theirs is None:
+        return Verdict.NONE
+    if not is_same_protocol:
+        return Verdict.OTHER_PROTOCOL
+    if abs(value - theirs) <= half:
+        return Verdict.REPRODUCED
+    return Verdict.HIGHER if value > theirs else Verdict.LOWER
+
+
+def _standing(is_compared: bool, p_value: float | None) -> Standing:
+    if not is_compared:
+        return Standing.UNKNOWN
+    if p_value is None:
+        return Standing.BEST
+    return Standing.TIED if p_value > 1 - CONFIDENCE else Standing.WORSE
+
+
+def _decimals(entries: Sequence[Entry], printed: int) -> int:
+    """As many as were published, or what shows the first two digits of the smallest interval; at most 6."""
+    halves = [entry.half_width for entry in entries if entry.half_width]
+    if not halves:
+        return printed or 4
+    digits = 1 - math.floor(math.log10(min(halves)))
+    return min(max(printed, digits if not printed else digits - 1, 0), 6)

@@ -1,0 +1,168 @@
+"""A score against the row key: points with interval, published line, untrained line. PNG and SVG with fixed bytes."""
+
+import io
+import re
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from tunegrid.table.layout import short_key
+from tunegrid.table.model import ScoreColumn, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Colours of one figure; each is used for one thing only, so that a style sheet can replace it."""
+
+    ink: str
+    faint: str
+    ours: tuple[str, ...]
+    published: str
+    base: str
+
+
+PALETTE = Palette(
+    ink="#222222",
+    faint="#d9d9d9",
+    ours=("#0072b2", "#009e73", "#cc79a7", "#e69f00"),
+    published="#d55e00",
+    base="#767676",
+)
+"""Okabe & Ito's colours, told apart with every common colour vision; shapes and line styles differ too."""
+MOST_TICKS = 14
+"""More places than that get matplotlib's own ticks."""
+STYLES = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"))
+
+
+def to_png(table: Table, score: str) -> bytes:
+    """The figure of one score, 1280 × 800 pixels."""
+    figure = _draw(table, table.column(score))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def to_svg(table: Table, score: str) -> str:
+    """The figure of one score as an inline SVG element: text stays text, colours are CSS variables."""
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": f"tunegrid-{score}"}):
+        figure = _draw(table, table.column(score), is_titled=False)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _inline(buffer.getvalue(), f"{table.column(score).heading} against {short_key(table.x_key)}")
+
+
+def has_figure(table: Table, column: ScoreColumn) -> bool:
+    """Whether there is a curve to draw: two places on the horizontal axis."""
+    places = {head.x for head, entry in zip(table.rows, column.entries, strict=True) if entry.value is not None}
+    return len(places - {None}) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """One place of a curve."""
+
+    x: float
+    value: float
+    interval: tuple[float, float] | None
+    series: str
+
+
+def _points(table: Table, column: ScoreColumn) -> list[_Point]:
+    points = []
+    for head, entry in zip(table.rows, column.entries, strict=True):
+        if head.x is not None and entry.value is not None:
+            ends = (entry.low, entry.high) if entry.low is not None and entry.high is not None else None
+            points.append(_Point(head.x, entry.value, ends, head.series))
+    return sorted(points, key=lambda point: point.x)
+
+
+def _draw(table: Table, column: ScoreColumn, is_titled: bool = True) -> "Figure":
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": PALETTE.ink}):
+        for key in ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"):
+            mpl.rcParams[key] = PALETTE.ink
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        axes = figure.add_subplot()
+        points = _points(table, column)
+        _draw_base(axes, table, column)
+        _draw_published(axes, table, column)
+        for index, series in enumerate(dict.fromkeys(point.series for point in points)):
+            _draw_series(axes, [point for point in points if point.series == series], series, index)
+        _finish(axes, table, column, sorted({point.x for point in points}))
+        if is_titled:
+            figure.suptitle(table.title, fontsize=10, x=0.01, ha="left")
+        return figure
+
+
+def _draw_series(axes: "Axes", points: list[_Point], series: str, index: int) -> None:
+    marker, line = STYLES[index % len(STYLES)]
+    colour = PALETTE.ours[index % len(PALETTE.ours)]
+    label = f"ours, {series}" if series else "ours"
+    x, y = [point.x for point in points], [point.value for point in points]
+    axes.plot(x, y, marker=marker, linestyle=line, color=colour, linewidth=1.6, markersize=5, label=label, zorder=3)
+    ends = [(point.x, *point.interval) for point in points if point.interval is not None]
+    if ends:
+        places, low, high = (list(values) for values in zip(*ends, strict=True))
+        axes.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0, label="95 % interval", zorder=2)
+
+
+def _draw_published(axes: "Axes", table: Table, column: ScoreColumn) -> None:
+    paired = zip(table.rows, column.entries, strict=True)
+    points = sorted({(h.x, e.published) for h, e in paired if h.x is not None and e.published is not None})
+    if points:
+        x, y = ([point[i] for point in points] for i in (0, 1))
+        dashes = (0, (5, 2))
+        axes.plot(x, y, "x", linestyle=dashes, color=PALETTE.published, linewidth=1.4, label="published", zorder=2)
+
+
+def _draw_base(axes: "Axes", table: Table, column: ScoreColumn) -> None:
+    paired = zip(table.rows, column.entries, strict=True)
+    for value in [entry.value for head, entry in paired if head.is_base and entry.value is not None]:
+        axes.axhline(value, color=PALETTE.base, linestyle=(0, (1, 1.5)), linewidth=1.4, label="untrained", zorder=1)
+
+
+def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]) -> None:
+    from matplotlib.ticker import NullLocator
+
+    is_log = _is_geometric(places)
+    if is_log:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_minor_locator(NullLocator())
+    if len(places) <= MOST_TICKS:
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+    axes.set_xlabel(short_key(table.x_key) + (" (log scale)" if is_log else ""))
+    scale = f" ×{column.scale:g}" if column.scale != 1 else ""
+    axes.set_ylabel(f"{column.name}{scale}{' (lower is better)' if column.lower_is_better else ''}")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=PALETTE.faint, linewidth=0.6)
+    axes.set_axisbelow(True)
+    handles, labels = axes.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    axes.figure.legend(named.values(), named.keys(), frameon=False, fontsize=8, ncols=4, loc="outside lower center")
+
+
+def _is_geometric(places: list[float]) -> bool:
+    """Whether a log axis spreads the places more evenly: all positive, over more than a factor of 8."""
+    return len(places) > 2 and places[0] > 0 and places[-1] / places[0] > 8
+
+
+def _inline(svg: str, description: str) -> str:
+    """An SVG file as an element of a page: no prologue, no group ids that another figure also has, CSS colours."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1system-ui, sans-serif", svg)
+    svg = re.sub(r' width="[^"]*pt"| height="[^"]*pt"', "", svg, count=2)
+    variables = {PALETTE.ink: "ink", PALETTE.faint: "faint", PALETTE.published: "published", PALETTE.base: "base"}
+    variables |= {colour: f"ours-{index}" for index, colour in enumerate(PALETTE.ours)}
+    for colour, name in variables.items():
+        svg = svg.replace(colour, f"var(--{name})")
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1).strip()

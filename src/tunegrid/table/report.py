@@ -1,0 +1,85 @@
+"""Build a table from cells, print it, write its files."""
+
+import sys
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunegrid.atomic import write_atomically
+from tunegrid.errors import ConfigError
+from tunegrid.table.build import build_table
+from tunegrid.table.cells import CellRecord, load_cell
+from tunegrid.table.html import to_html
+from tunegrid.table.latex import to_latex
+from tunegrid.table.markdown import to_markdown
+from tunegrid.table.model import Table
+from tunegrid.table.published import read_published
+from tunegrid.table.records import to_csv, to_json
+from tunegrid.table.spec import TableSpec
+
+if TYPE_CHECKING:
+    from tunegrid.cell import Cell
+
+FORMATS = {"json": to_json, "md": to_markdown, "tex": to_latex, "csv": to_csv, "html": to_html}
+"""What `tunegrid table --format` knows."""
+FILES = ("md", "csv", "tex", "html")
+"""The text forms written beside table.png."""
+
+
+def report(name: str, cells: Sequence["Cell"], spec: TableSpec, output_root: Path) -> None:
+    """Print the table of a sweep and write it under `<output_root>/<name>/`. Says so where no cell is done."""
+    records = load_cells(cells)
+    if not any(record.is_done for record in records):
+        print(f"{name}: no table, none of {len(records)} cells is done", file=sys.stderr)
+        return
+    show(table_of(name, records, spec, "the same command again"), spec, output_root)
+
+
+def load_cells(cells: Sequence["Cell"]) -> list[CellRecord]:
+    """Read the results of a grid, in its order."""
+    return [load_cell(cell.id, cell.config, cell.folder) for cell in cells]
+
+
+def table_of(name: str, records: Sequence[CellRecord], spec: TableSpec, how_to_run: str) -> Table:
+    """Put records and the published numbers together."""
+    published = read_published(find_published(spec.published)) if spec.published else None
+    return build_table(name, spec, records, published, how_to_run)
+
+
+def find_published(name: str) -> Path | Traversable:
+    """A file of published numbers: as given, in ./experiments/, or among those that ship with tunegrid."""
+    places = (Path(name), Path("experiments") / name, files("tunegrid.conf").joinpath("experiments", name))
+    for place in places:
+        if place.is_file():
+            return place
+    raise ConfigError(
+        f"table.published: no file {name!r} here, in experiments/ or in tunegrid; set it to null for none"
+    )
+
+
+def show(table: Table, spec: TableSpec, output_root: Path) -> None:
+    """Print the table and write all its forms."""
+    from tunegrid.table.console import print_table
+
+    print_table(table)
+    folder = write(table, spec, output_root / table.experiment)
+    print(f"Written to {folder}: {', '.join(sorted(path.name for path in folder.glob('table.*')))}")
+
+
+def write(table: Table, spec: TableSpec, folder: Path) -> Path:
+    """Write table.{md,csv,tex,html} and, where the spec has a figure, table.png; each file whole or not at all."""
+    for form in FILES:
+        write_atomically(folder / f"table.{form}", FORMATS[form](table))
+    if spec.figure is not None:
+        from tunegrid.table.figure import to_png
+
+        _write_bytes(folder / "table.png", to_png(table, spec.figure.y))
+    return folder
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
