@@ -1,5 +1,6 @@
 """A grid: every cell of a sweep, composed, resolved and checked before anything runs. Imports no torch."""
 
+import copy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from hydra import initialize_config_module
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
@@ -18,7 +20,7 @@ from tunegrid.config import plain, register_components, resolve
 from tunegrid.errors import ConfigError
 from tunegrid.identity import SCHEMA
 from tunegrid.mistakes import explain, is_mistake
-from tunegrid.override_grid import Overrides, override_grid
+from tunegrid.override_grid import Overrides, PointOverrides, override_grid
 
 if TYPE_CHECKING:
     from tunegrid.data import Data
@@ -56,21 +58,48 @@ def compose_grid(loader: ConfigLoader, master: DictConfig, arguments: Sequence[s
     """Compose and resolve every cell of a grid. Raises `ConfigError` naming the overrides of the first bad cell."""
     parameters = master.hydra.sweeper.get("params") or {}
     lists = override_grid(loader, parameters, arguments, master.sweep.baselines)
+    composer = Composer(loader, master)
     points: dict[str, GridPoint] = {}
     duplicates = []
-    fingerprints = Fingerprints()
     for overrides in lists:
         try:
-            cell = compose_cell(loader, master, overrides, fingerprints)
+            cell = composer.cell(overrides)
         except Exception as error:
             if len(lists) == 1 or not is_mistake(error):
                 raise
-            raise ConfigError(f"{explain(error, overrides)} [cell: {' '.join(overrides)}]") from error
+            raise ConfigError(f"{explain(error, overrides.all)} [cell: {' '.join(overrides.all)}]") from error
         if cell.id in points:
-            duplicates.append(overrides)
+            duplicates.append(overrides.all)
         else:
-            points[cell.id] = GridPoint(cell, overrides)
+            points[cell.id] = GridPoint(cell, overrides.all)
     return Grid(tuple(points.values()), tuple(duplicates))
+
+
+class Composer:
+    """Composes cells of one grid. Hydra takes 0.1 s for a config, so that points that differ in values share one."""
+
+    def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
+        self._loader = loader
+        self._master = master
+        self._parser = OverridesParser.create(config_loader=loader)
+        self._configs: dict[Overrides, DictConfig] = {}
+        self._fingerprints = Fingerprints()
+
+    def cell(self, overrides: PointOverrides) -> Cell:
+        """One cell, with every check of its components done."""
+        config = copy.deepcopy(self._config(overrides.fixed))
+        for override in self._parser.parse_overrides(list(overrides.values)):
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        run = resolve(config)
+        return Cell.of(run, self._fingerprints.of(run.data))
+
+    def _config(self, overrides: Overrides) -> DictConfig:
+        if overrides not in self._configs:
+            config = self._loader.load_sweep_config(self._master, list(overrides))
+            with flag_override(config, ["struct", "readonly"], [False, False]):
+                del config["hydra"]
+            self._configs[overrides] = config
+        return self._configs[overrides]
 
 
 class Fingerprints:
@@ -85,20 +114,6 @@ class Fingerprints:
         if key not in self._known:
             self._known[key] = data.fingerprint()
         return self._known[key]
-
-
-def compose_cell(loader: ConfigLoader, master: DictConfig, overrides: Overrides, fingerprints: Fingerprints) -> Cell:
-    """One cell, with every check of its components done."""
-    config = loader.load_sweep_config(master, list(overrides))
-    run = resolve(without_hydra(config))
-    return Cell.of(run, fingerprints.of(run.data))
-
-
-def without_hydra(config: DictConfig) -> DictConfig:
-    """The run's part of a composed config."""
-    with flag_override(config, ["struct", "readonly"], [False, False]):
-        del config["hydra"]
-    return config
 
 
 def register() -> None:

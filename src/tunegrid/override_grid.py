@@ -6,11 +6,26 @@ from itertools import product
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 
 from tunegrid.errors import ConfigError
 
 Overrides = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PointOverrides:
+    """The overrides of one grid point."""
+
+    fixed: Overrides
+    """What composes the config: whole options, and every value that all points share."""
+    values: Overrides
+    """Plain `key=value` that vary over the grid; they only change values of the composed config."""
+
+    @property
+    def all(self) -> Overrides:
+        """As on a command line."""
+        return self.fixed + self.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +37,20 @@ class Axis:
     overrides: Overrides
     """One override per value; a fixed key has one."""
     swept: bool
+    is_value: bool
+    """Changes one value of a config; false for an option of a group, and for adding or deleting keys."""
 
 
 def override_grid(
     loader: ConfigLoader, parameters: Mapping[str, str], arguments: Sequence[str], baselines: Sequence[str]
-) -> list[Overrides]:
+) -> list[PointOverrides]:
     """Every grid point's overrides: baselines first, then the product of all axes, the last axis varying fastest.
 
     `arguments` (the command line) win over `parameters` (the experiment's). A baseline keeps what is fixed for the whole
     grid, except what it replaces and what lies beneath an option it replaces.
     """
     axes = _axes(loader, [*(f"{key}={value}" for key, value in parameters.items()), *arguments])
-    points: list[Overrides] = []
+    points: list[PointOverrides] = []
     fixed = [axis for axis in axes if not axis.swept]
     for baseline in baselines:
         own = _axes(loader, baseline.split())
@@ -47,8 +64,15 @@ def _axes(loader: ConfigLoader, overrides: Sequence[str]) -> list[Axis]:
     axes: dict[str, Axis] = {}
     for override in OverridesParser.create(config_loader=loader).parse_overrides(list(overrides)):
         key = override.get_key_element()
-        axes[key] = Axis(key, _values(override), override.is_sweep_override())
+        is_value = override.type is OverrideType.CHANGE and not _names_group(loader, key)
+        axes[key] = Axis(key, _values(override), override.is_sweep_override(), is_value)
     return list(axes.values())
+
+
+def _names_group(loader: ConfigLoader, key: str) -> bool:
+    if "@" in key or "/" in key:
+        return True
+    return "." not in key and bool(loader.get_group_options(key, results_filter=None))
 
 
 def _values(override: Override) -> Overrides:
@@ -62,8 +86,14 @@ def _values(override: Override) -> Overrides:
     return tuple(f"{key}={value}" for value in override.sweep_string_iterator())
 
 
-def _product(axes: Sequence[Axis]) -> list[Overrides]:
-    return list(product(*(axis.overrides for axis in axes)))
+def _product(axes: Sequence[Axis]) -> list[PointOverrides]:
+    points = []
+    late = [axis.swept and axis.is_value for axis in axes]
+    for chosen in product(*(axis.overrides for axis in axes)):
+        fixed = tuple(override for override, is_late in zip(chosen, late, strict=True) if not is_late)
+        values = tuple(override for override, is_late in zip(chosen, late, strict=True) if is_late)
+        points.append(PointOverrides(fixed, values))
+    return points
 
 
 def _replaced(key: str, baseline: Sequence[Axis]) -> bool:

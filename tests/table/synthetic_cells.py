@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,35 +49,39 @@ def record(
     seed: int = 0,
     statistics: Mapping[str, np.ndarray] | None = None,
     changes: Mapping[str, Any] | None = None,
-    unavailable: Mapping[str, str] | None = None,
-    cost: Cost | None = None,
-    status: Status = Status.DONE,
+    **result_fields: Any,
 ) -> CellRecord:
-    """A cell whose scores are those of its statistics."""
+    """A cell whose scores are those of its statistics; `result_fields` replace those of its result."""
     made, statistics = config(rank, seed, changes), dict(statistics or {})
-    is_done = status is Status.DONE
-    scores = {name: float(combine(name)(rows.sum(axis=0))) for name, rows in statistics.items()}
+    values = {name: float(combine(name)(rows.sum(axis=0))) for name, rows in statistics.items()}
     result = Result(
         id=f"r{rank}s{seed}",
-        status=status,
+        status=Status.DONE,
         config=made,
-        scores={name: ScoreValue(value=value, low=None, high=None) for name, value in scores.items()} if is_done else {},
-        unavailable=dict(unavailable or {}),
-        cost=cost or Cost(),
+        scores={name: ScoreValue(value=value, low=None, high=None) for name, value in values.items()},
+        unavailable={},
+        cost=Cost(),
         protocol={"device": "cpu", "precision": "fp32"},
         versions={"torch": "2.13.0"},
         commit="0123abc",
         seeds={},
         started="2026-01-01T00:00:00Z",
         finished="2026-01-01T00:01:00Z",
-        error=None if is_done else Failure(kind="OutOfMemoryError", message="needed 3 GB more"),
+        error=None,
     )
-    return CellRecord(
-        id=result.id,
-        config=made,
-        result=None if status is Status.PENDING else result,
-        statistics=statistics if is_done else {},
-    )
+    result = replace(result, **result_fields)
+    return CellRecord(id=result.id, config=made, result=result, statistics=statistics)
+
+
+def pending(rank: int | None, seed: int) -> CellRecord:
+    """A cell that has not run."""
+    return CellRecord(id=f"r{rank}s{seed}", config=config(rank, seed), result=None)
+
+
+def out_of_memory(rank: int, seed: int) -> CellRecord:
+    """A cell that ended without scores."""
+    failure = Failure(kind="OutOfMemoryError", message="needed 3 GB more")
+    return record(rank, seed, status=Status.OOM, error=failure)
 
 
 def write(cell: CellRecord, folder: Path) -> None:
@@ -89,18 +94,13 @@ def write(cell: CellRecord, folder: Path) -> None:
 
 
 def sweep(
-    ranks: Sequence[int | None],
-    seeds: int,
-    quality: Mapping[int | None, float],
-    items: int = 120,
-    seed_noise: float = 0.01,
-    generator_seed: int = 0,
+    quality: Mapping[int | None, float], seeds: int, items: int = 120, seed_noise: float = 0.01
 ) -> list[CellRecord]:
     """A rank sweep with ROUGE_L around `quality` and a val_loss that mirrors it."""
-    generator = np.random.default_rng(generator_seed)
+    generator = np.random.default_rng(0)
     easy = generator.normal(0, 0.1, items)
     cells = []
-    for rank in ranks:
+    for rank in quality:
         for seed in range(1 if rank is None else seeds):
             shift = 0.0 if rank is None else generator.normal(0, seed_noise)
             values = quality[rank] + shift + easy + generator.normal(0, 0.05, items)

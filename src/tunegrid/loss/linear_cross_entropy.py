@@ -24,7 +24,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         for start in range(0, len(labels), CHUNK):
             rows = slice(start, start + CHUNK)
             logits = (hidden[rows] @ head.t()).float()  # (chunk, V)
-            logits = logits if bias is None else logits + bias
+            logits = logits if bias is None else logits + bias.float()
             losses = cross_entropy(logits, labels[rows], smoothing)
             nll[rows] = losses.nll
             total += weights[rows] @ losses.smoothed

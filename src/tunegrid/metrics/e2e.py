@@ -21,7 +21,7 @@ from tunegrid.metrics import (
 
 
 class Mteval(Enum):
-    """Which of the official scorer's two implementations of BLEU and NIST to follow (OmegaConf reads an enum by name)."""
+    """Which of the official scorer's two implementations of BLEU and NIST to follow; OmegaConf reads enums by name."""
 
     perl = "perl"
     """mteval-v13a.pl, the scorer's default and that of the challenge's tables."""

@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -69,6 +70,7 @@ class MeteorProcess:
         texts = [_plain(reference) for reference in references]
         fields = self._ask(f" {_SEPARATOR} ".join(["SCORE", *texts, _plain(answer)])).split()
         if len(fields) != COLUMNS:
+            self.close()  # its answers may no longer belong to our questions
             raise MeteorUnavailableError(f"METEOR's Java process answered {' '.join(fields)[:200]!r}")
         return [float(field) for field in fields]
 
@@ -89,12 +91,12 @@ class MeteorProcess:
 
     def close(self) -> None:
         """End the process and wait for it."""
-        if self._process.stdin:
-            self._process.stdin.close()
-        if self._process.stdout:
-            self._process.stdout.close()
         self._process.kill()
         self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with suppress(OSError):  # what the process never read can't be flushed
+                    pipe.close()
 
 
 def _plain(tokens: Sequence[str]) -> str:

@@ -88,12 +88,15 @@ def _write(folder: Path, gguf: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source, name = str(gguf.parent), gguf.name
-    # Older readers show a bar of their own through tqdm, which nothing but its stream turns off.
+    # Some readers show a bar of their own through tqdm, which nothing but its stream turns off.
     with quiet_transformers(), redirect_stderr(StringIO()):
-        tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=name, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            source, gguf_file=name, dtype=torch_dtype("float32"), local_files_only=True, **_unpacked()
-        )
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=name, local_files_only=True)
+            model = AutoModelForCausalLM.from_pretrained(
+                source, gguf_file=name, dtype=torch_dtype("float32"), local_files_only=True, **_unpacked()
+            )
+        except (ValueError, KeyError, IndexError) as error:
+            raise ConfigError(f"model.file: {gguf} can't be read: {error}; install the package again") from None
     model.__dict__.pop("hf_quantizer", None)  # the weights are plain numbers now; save_pretrained refuses otherwise
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
@@ -101,7 +104,7 @@ def _write(folder: Path, gguf: Path) -> None:
     _split_digits(tokenizer, gguf)
     with quiet_transformers():
         for precision in PRECISIONS:
-            model.to(dtype=torch_dtype(precision))  # type: ignore[call-overload]
+            model.to(dtype=torch_dtype(precision))  # type: ignore[call-arg]
             model.save_pretrained(folder / precision)
             tokenizer.save_pretrained(folder / precision)
 

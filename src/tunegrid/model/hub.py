@@ -112,7 +112,7 @@ class Hub(Model):
         return self._cached_or_fetched(fetch)
 
     def _cached_or_fetched(self, fetch: Callable[[bool], T]) -> T:
-        """What the hub's cache holds, without asking the network; else from the network; else one line that says why."""
+        """What the hub's cache holds, without a network; else from the network; or one line that says why."""
         from huggingface_hub import errors
 
         try:

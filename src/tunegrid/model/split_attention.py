@@ -1,8 +1,8 @@
 """GPT-2's fused attention projection as three linear layers, so that LoRA can adapt q and v alone, and back.
 
 GPT-2 computes queries, keys and values with one matrix `c_attn` (d × 3d). Hu et al. 2021 adapt the
-query and the value parts separately, each with its own A and B: 2·r·2d parameters a layer. An adapter on the fused matrix
-is another method: one A shared by q, k and v.
+query and the value parts separately, each with its own A and B: 2·r·2d parameters a layer. An adapter on the
+fused matrix is another method: one A shared by q, k and v.
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,8 @@ class SplitAttention(nn.Module):
         with torch.no_grad():
             weight = torch.cat([linear.weight.T for linear in plain], dim=1).contiguous()
             bias = torch.cat([linear.bias for linear in plain])
-        conv = nn.utils.skip_init(Conv1D, weight.shape[1], weight.shape[0], device="cpu")
+        with torch.device("meta"):  # draws no random numbers
+            conv = Conv1D(weight.shape[1], weight.shape[0])
         conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
         return conv
 

@@ -41,6 +41,12 @@ class CellState:
         """Whether the cell still has steps to take."""
         return bool(self.parameters) and not self.diverged and self.step < self.objective.steps
 
+    def due_for_validation(self) -> bool:
+        """Whether the current weights are to be validated: at every `validate_every` steps, and where training ends."""
+        return self.validated_step != self.step and (
+            self.step % self.objective.validate_every == 0 or not self.active()
+        )
+
     def row_indices(self, step: int, total: int) -> list[int]:
         """The training rows of a step."""
         return rows_of_step(self.member.seed, step, self.objective.batch_size, total)

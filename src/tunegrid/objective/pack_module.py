@@ -97,8 +97,8 @@ class PackModule(LightningModule):
         return [state for state in self.states.values() if state.parameters]
 
     def on_validation_epoch_start(self) -> None:
-        """Begin a validation of every cell that has moved since its last one."""
-        self._validation = {name: [] for name, s in self.states.items() if s.validated_step != s.step}
+        """Begin a validation of every cell that is due for one: Lightning also validates where a signal stops it."""
+        self._validation = {name: [] for name, state in self.states.items() if state.due_for_validation()}
 
     def validation_step(self, batch: list[Row], batch_idx: int) -> None:
         """Add the losses of some validation rows, under every cell's weights."""

@@ -1,9 +1,11 @@
 """Training a pack: states, Trainer, checkpoints, and what it came to. Imports torch and lightning."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -43,7 +45,7 @@ def train_pack(
     watch = Watch(states, journal_of, report)
     lightning = trainer(hardware, validate_every, [watch])
     if len(steps):
-        with interrupt.deferred():
+        with interrupt.deferred(), suppress(SIGTERMException):  # Lightning's, before `Watch` takes signals back
             lightning.fit(module, steps, validation)
     if any(state.validated_step != state.step for state in states):
         lightning.validate(module, validation, verbose=False)

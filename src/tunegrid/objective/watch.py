@@ -25,7 +25,8 @@ class Watch(Callback):
         self._since = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of training."""
+        """Start the clock of training, and take signals back: Lightning's handler exits with 0 and no checkpoint."""
+        interrupt.install()
         self._since = time.perf_counter()
         self._show()
 

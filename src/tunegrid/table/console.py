@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tunegrid.table.layout import Grid, cost_grid, difference_grid, plain, published_grids, score_grid
+from tunegrid.table.layout import Grid, cost_grids, difference_grid, plain, published_grids, score_grid
 from tunegrid.table.model import Table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def print_table(table: Table) -> None:
     for line in table.notes:
         console.print(f"· {line}", style="dim")
     difference = difference_grid(table)
-    for grid in (*published_grids(table), *([difference] if difference else []), cost_grid(table)):
+    for grid in (*published_grids(table), *([difference] if difference else []), *cost_grids(table)):
         console.print(f"\n{grid.title}", style="bold")
         _print_grid(console, grid)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from tunegrid.table.layout import short_key
+from tunegrid.table.layout import number, short_key
 from tunegrid.table.model import ScoreColumn, Table
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ PALETTE = Palette(
 """Okabe & Ito's colours, told apart with every common colour vision; shapes and line styles differ too."""
 MOST_TICKS = 14
 """More places than that get matplotlib's own ticks."""
+MOST_STRETCH = 2.5
+"""How far the untrained model's line may stretch the vertical axis."""
 STYLES = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"))
 
 
@@ -92,10 +94,10 @@ def _draw(table: Table, column: ScoreColumn, is_titled: bool = True) -> "Figure"
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         axes = figure.add_subplot()
         points = _points(table, column)
-        _draw_base(axes, table, column)
         _draw_published(axes, table, column)
         for index, series in enumerate(dict.fromkeys(point.series for point in points)):
             _draw_series(axes, [point for point in points if point.series == series], series, index)
+        _draw_base(axes, table, column)
         _finish(axes, table, column, sorted({point.x for point in points}))
         if is_titled:
             figure.suptitle(table.title, fontsize=10, x=0.01, ha="left")
@@ -124,9 +126,16 @@ def _draw_published(axes: "Axes", table: Table, column: ScoreColumn) -> None:
 
 
 def _draw_base(axes: "Axes", table: Table, column: ScoreColumn) -> None:
+    """Draw the untrained model's line, or name its value in the legend where the line would flatten the curves."""
     paired = zip(table.rows, column.entries, strict=True)
+    low, high = axes.dataLim.intervaly
     for value in [entry.value for head, entry in paired if head.is_base and entry.value is not None]:
-        axes.axhline(value, color=PALETTE.base, linestyle=(0, (1, 1.5)), linewidth=1.4, label="untrained", zorder=1)
+        if low > high or max(high, value) - min(low, value) <= MOST_STRETCH * (high - low):
+            line, label = axes.axhline(value, zorder=1), "untrained"
+        else:
+            where = "below" if value < low else "above"
+            line, label = axes.plot([], [])[0], f"untrained: {number(value, column.decimals)}, {where} the frame"
+        line.set(color=PALETTE.base, linestyle=(0, (1, 1.5)), linewidth=1.4, label=label)
 
 
 def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]) -> None:

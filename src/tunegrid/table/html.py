@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from tunegrid.table.figure import has_figure, to_svg
-from tunegrid.table.layout import cost_grid, difference_grid, published_grids, score_grid, shared_grid, varying_grid
+from tunegrid.table.layout import cost_grids, difference_grid, published_grids, score_grid, shared_grid, varying_grid
 from tunegrid.table.model import Table
 
 
@@ -21,7 +21,7 @@ def to_html(table: Table) -> str:
         figures=[(column.heading, Markup(to_svg(table, column.name))) for column in drawn],
         difference=difference_grid(table),
         published=published_grids(table),
-        costs=cost_grid(table),
+        costs=cost_grids(table),
         varying=varying_grid(table),
         shared=shared_grid(table),
     )

@@ -1,6 +1,6 @@
 """The table as LaTeX with booktabs: a part of a document, to be read by its input command."""
 
-from tunegrid.table.layout import Grid, Text, cost_grid, difference_grid, published_grids, score_grid
+from tunegrid.table.layout import Grid, Text, cost_grids, difference_grid, published_grids, score_grid
 from tunegrid.table.model import Table
 
 SPECIAL = {
@@ -24,7 +24,7 @@ def to_latex(table: Table) -> str:
     floats += [_float(table, grid, f"{table.title}: {grid.title}", []) for grid in published_grids(table)]
     difference = difference_grid(table)
     extra = [difference] if difference else []
-    floats += [_float(table, grid, f"{table.title}: {grid.title}", []) for grid in (*extra, cost_grid(table))]
+    floats += [_float(table, grid, f"{table.title}: {grid.title}", []) for grid in (*extra, *cost_grids(table))]
     return "% In the preamble: \\usepackage{booktabs} \\usepackage{graphicx}\n" + "\n".join(floats)
 
 
@@ -54,7 +54,7 @@ def _float(table: Table, grid: Grid, caption: str, notes: list[str]) -> str:
         *(f"    {_line(row)}" for row in grid.rows),
         r"    \bottomrule",
         r"  \end{tabular}}",
-        *(rf"  \par\smallskip{{\footnotesize {escape(note)}\par}}" for note in notes),
+        *(rf"  \par\smallskip{{\footnotesize\raggedright {escape(note)}\par}}" for note in notes),
         r"\end{table}",
     ]
     return "\n".join(body) + "\n"

@@ -53,8 +53,9 @@ def score_grid(table: Table) -> Grid:
 
 
 def published_grids(table: Table) -> tuple[Grid, ...]:
-    """One grid per score that has published values: published, ours, difference, verdict."""
-    return tuple(_published_grid(table, column) for column in table.columns if column.has_published)
+    """One grid per score that has both published values and ours: published, ours, difference, verdict."""
+    shown = [column for column in table.columns if any(entry.difference is not None for entry in column.entries)]
+    return tuple(_published_grid(table, column) for column in shown)
 
 
 def _published_grid(table: Table, column: ScoreColumn) -> Grid:
@@ -82,25 +83,34 @@ def plain(cell: Text) -> str:
     return f"{cell.text} {TIED_MARK}" if cell.is_tied else cell.text
 
 
-COSTS: tuple[tuple[str, Callable[[Cost], str]], ...] = (
+Show = Callable[[Cost], str]
+TIMES: tuple[tuple[str, Show], ...] = (
     ("preparing", lambda cost: duration(cost.preparing_s)),
     ("training", lambda cost: duration(cost.training_s)),
-    ("pack", lambda cost: duration(cost.pack_training_s)),
+    ("whole pack", lambda cost: duration(cost.pack_training_s)),
     ("cells in pack", lambda cost: count(cost.pack_size)),
     ("evaluation", lambda cost: duration(cost.evaluation_s)),
     ("generation", lambda cost: duration(cost.generation_s)),
+    ("steps", lambda cost: count(cost.steps)),
+    ("tokens/s", lambda cost: count(cost.tokens_per_second)),
+)
+SIZES: tuple[tuple[str, Show], ...] = (
+    ("trainable parameters", lambda cost: count(cost.trainable_parameters)),
+    ("all parameters", lambda cost: count(cost.total_parameters)),
+    ("adapter", lambda cost: size(cost.adapter_bytes)),
     ("peak memory, training", lambda cost: size(cost.peak_training_bytes)),
     ("peak memory, generation", lambda cost: size(cost.peak_generation_bytes)),
-    ("tokens/s", lambda cost: count(cost.tokens_per_second)),
-    ("trainable parameters", lambda cost: count(cost.trainable_parameters)),
-    ("adapter", lambda cost: size(cost.adapter_bytes)),
 )
 
 
-def cost_grid(table: Table) -> Grid:
+def cost_grids(table: Table) -> tuple[Grid, ...]:
     """What each row took, every stage apart; means over seeds."""
-    rows = tuple((Text(head.label), *(Text(show(head.cost)) for _, show in COSTS)) for head in table.rows)
-    return Grid("Costs (mean over seeds)", (short_key(table.row_key), *(name for name, _ in COSTS)), rows)
+    return _cost_grid(table, "Time (mean over seeds)", TIMES), _cost_grid(table, "Size (mean over seeds)", SIZES)
+
+
+def _cost_grid(table: Table, title: str, columns: tuple[tuple[str, Show], ...]) -> Grid:
+    rows = tuple((Text(head.label), *(Text(show(head.cost)) for _, show in columns)) for head in table.rows)
+    return Grid(title, (short_key(table.row_key), *(name for name, _ in columns)), rows)
 
 
 def difference_grid(table: Table) -> Grid | None:

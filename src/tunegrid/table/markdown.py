@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tunegrid.table.layout import (
     Grid,
     Text,
-    cost_grid,
+    cost_grids,
     difference_grid,
     plain,
     published_grids,
@@ -29,7 +29,7 @@ def to_markdown(table: Table) -> str:
         parts += _list([f"Unknown: {line}" for line in table.protocol.published_unknown])
         parts += _list(table.protocol.published_notes)
         parts += [_titled(grid) for grid in published_grids(table)]
-    parts += [_titled(cost_grid(table), level=2), "## Protocol", *_list(table.protocol.lines)]
+    parts += [*(_titled(grid, level=2) for grid in cost_grids(table)), "## Protocol", *_list(table.protocol.lines)]
     varying = varying_grid(table)
     parts += [_titled(varying)] if varying else []
     parts.append(_titled(shared_grid(table)))

@@ -77,11 +77,6 @@ class ScoreColumn:
     """Degrees of freedom of `seed_deviation`."""
 
     @property
-    def has_published(self) -> bool:
-        """Whether any row has a published value."""
-        return any(entry.published is not None for entry in self.entries)
-
-    @property
     def heading(self) -> str:
         """The score's name, with its direction and scale where they are not the usual ones."""
         scale = f" ×{self.scale:g}" if self.scale != 1 else ""

@@ -40,8 +40,8 @@ def table_notes(rows: Sequence[Row], columns: Sequence[ScoreColumn], heads: Sequ
     lines = [*_interval_notes(rows, columns), *_comparison_notes(columns), *_unavailable_notes(rows, columns)]
     if any((head.cost.pack_size or 1) > 1 for head in heads):
         lines.append(
-            "Cells of a pack trained together: “training” is a cell's share by its tokens, “pack” the whole pack's "
-            "wall time; preparing, memory and tokens per second are the pack's."
+            "Cells of a pack ran together. Times are a cell's share (of training by its tokens, of the rest in equal "
+            "parts); “whole pack” is the wall time of the whole pack's training; memory and tokens per second are the pack's."
         )
     return tuple(lines)
 

@@ -42,6 +42,7 @@ def cell_facts(cell: CellRecord) -> dict[str, Any]:
     if cell.result is not None:
         facts |= {f"measured.{key}": value for key, value in cell.result.protocol.items()}
         facts |= {f"version.{key}": value for key, value in cell.result.versions.items()}
+        facts |= {f"items.{name}": len(rows) for name, rows in cell.statistics.items()}
         facts["commit"] = cell.result.commit or ABSENT
     return facts
 

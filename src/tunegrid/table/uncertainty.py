@@ -67,9 +67,9 @@ def estimate_column(rows: Sequence[Repeats], combine: Combine, resamples: int = 
     weights = resampling_weights(len(rows[0].statistics[0]), resamples)  # (R, n)
     values = [np.array([combine(s.sum(axis=0)) for s in row.statistics], dtype=float) for row in rows]
     replicates = [np.stack([combine(weights @ s) for s in row.statistics], axis=1) for row in rows]  # (R, S) each
-    noise = pooled_noise(rows, values, replicates)
+    noise = pooled_noise(rows, values, replicates, _bessel(weights))
     means = np.stack([block.mean(axis=1) for block in replicates], axis=1)  # (R, rows)
-    covariance = np.atleast_2d(np.cov(means, rowvar=False))
+    covariance = np.atleast_2d(np.cov(means, rowvar=False)) * _bessel(weights)
     shares = np.array([0.0 if row.is_deterministic else 1 / len(row.statistics) for row in rows])
     centres = np.array([value.mean() for value in values])
     estimates = tuple(
@@ -86,7 +86,15 @@ def resampling_weights(items: int, resamples: int) -> np.ndarray:
     return generator.multinomial(items, np.full(items, 1 / items), size=resamples).astype(np.float64)
 
 
-def pooled_noise(rows: Sequence[Repeats], values: Sequence[np.ndarray], replicates: Sequence[np.ndarray]) -> SeedNoise:
+def _bessel(weights: np.ndarray) -> float:
+    """n / (n − 1): a bootstrap draws from the n items around their own mean, and so sees too little variance."""
+    items = weights.shape[1]
+    return items / (items - 1) if items > 1 else 1.0
+
+
+def pooled_noise(
+    rows: Sequence[Repeats], values: Sequence[np.ndarray], replicates: Sequence[np.ndarray], bessel: float
+) -> SeedNoise:
     """Pool the within-row variance between seeds over all trained rows with at least two.
 
     `values`: (S,) corpus values per row; `replicates`: (R, S) bootstrap values per row. The interaction is the mean
@@ -101,7 +109,7 @@ def pooled_noise(rows: Sequence[Repeats], values: Sequence[np.ndarray], replicat
         squares += free * float(value.var(ddof=1))
         shifts = block - block.mean(axis=0)
         interaction += free * float(shifts.var(axis=1, ddof=1).mean())
-    return SeedNoise(squares / max(degrees, 1), interaction / max(degrees, 1), degrees)
+    return SeedNoise(squares / max(degrees, 1), bessel * interaction / max(degrees, 1), degrees)
 
 
 def _half_width(item_variance: float, share: float, noise: SeedNoise) -> float:

@@ -1,0 +1,108 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tunegrid.commands.score import main
+from tunegrid.errors import ConfigError, DataError, UserError
+
+ANSWERS = ["The Eagle is a cheap pub.", "Green Man is near the river.", ""]
+REFERENCES = "The Eagle is a cheap pub.\nA cheap pub is The Eagle.\n\nGreen Man is by the river.\n\nIt is dear.\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    predictions, references = tmp_path / "predictions.txt", tmp_path / "references.txt"
+    predictions.write_text("\n".join(ANSWERS) + "\n", encoding="utf-8")
+    references.write_text(REFERENCES, encoding="utf-8")
+    return ["--predictions", str(predictions), "--references", str(references)]
+
+
+def scores(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> dict[str, dict[str, float]]:
+    assert main([*arguments, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert set(printed) == {"scores"}
+    return printed["scores"]
+
+
+def test_json(capsys: pytest.CaptureFixture[str], files: list[str]) -> None:
+    found = scores(capsys, ["e2e", *files, "metrics.meteor=false"])
+    assert list(found) == ["BLEU", "NIST", "METEOR", "ROUGE_L", "CIDEr"]
+    assert found["METEOR"] == {"value": None, "reason": "switched off by metrics.meteor=false"}
+    for name in ("BLEU", "NIST", "ROUGE_L", "CIDEr"):
+        assert set(found[name]) == {"value", "low", "high"}
+        assert found[name]["low"] <= found[name]["value"] <= found[name]["high"]
+
+
+def test_the_seed_decides(capsys: pytest.CaptureFixture[str], files: list[str], tmp_path: Path) -> None:
+    words = [f"{index} {'right' if index % 3 else 'left'} {'x ' * (index % 7)}" for index in range(40)]
+    (tmp_path / "predictions.txt").write_text("\n".join(words), encoding="utf-8")
+    (tmp_path / "references.txt").write_text("\n".join(f"{index} right x" for index in range(40)), encoding="utf-8")
+    one, same, other = (scores(capsys, ["text", *files, "--seed", seed]) for seed in ("1", "1", "2"))
+    assert one == same
+    assert one != other
+    assert one["rougeL"]["value"] == other["rougeL"]["value"]
+
+
+def test_people_get_a_table(capsys: pytest.CaptureFixture[str], files: list[str]) -> None:
+    assert main(["text", *files, "--resamples", "200"]) == 0
+    printed = capsys.readouterr().out
+    assert "SacreBLEU" in printed
+    assert "3 instances; intervals over 200 bootstrap samples" in printed
+
+
+def test_none_has_nothing_to_say(capsys: pytest.CaptureFixture[str], files: list[str]) -> None:
+    assert scores(capsys, ["none", *files]) == {}
+
+
+def test_the_python_variant_is_an_override(capsys: pytest.CaptureFixture[str], files: list[str]) -> None:
+    perl = scores(capsys, ["e2e", *files, "metrics.meteor=false"])
+    python = scores(capsys, ["e2e", *files, "metrics.meteor=false", "metrics.mteval=python"])
+    assert perl["NIST"] != python["NIST"]
+    assert perl["CIDEr"] == python["CIDEr"]
+
+
+@pytest.mark.parametrize(
+    ("name", "extra", "message"),
+    [
+        ("e2ee", [], "unknown metrics 'e2ee'; did you mean e2e; known: e2e, none, text"),
+        ("text", ["--resamples", "9"], "--resamples must be at least 100, got 9"),
+        ("text", ["--resamples", "x"], "argument --resamples: invalid int value"),
+        ("text", ["--seed", "-1"], "--seed must be at least 0, got -1"),
+        ("text", ["--what"], "unrecognized arguments: --what"),
+        (
+            "e2e",
+            ["metrics.mteval=ruby"],
+            r"metrics.mteval=ruby: Invalid value 'ruby', expected one of \[perl, python\]",
+        ),
+        ("e2e", ["metrics.metor=false"], "unknown key of metrics 'metor'; did you mean meteor"),
+        ("e2e", ["seed=1"], "'seed=1' is no override of metrics"),
+    ],
+)
+def test_mistakes(files: list[str], name: str, extra: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        main([name, *files, *extra])
+    assert "\n" not in str(caught.value)
+
+
+def test_different_numbers_of_instances(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "predictions.txt").write_text("one\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"references.txt: references for 3 instances, but there are 1 predictions"):
+        main(["text", *files])
+
+
+def test_a_missing_option_is_one_line() -> None:
+    with pytest.raises(UserError, match="required: --predictions, --references; see tunegrid score --help"):
+        main(["e2e"])
+
+
+def test_torch_stays_out(files: list[str]) -> None:
+    program = (
+        "import sys; from tunegrid.commands.score import main; "
+        "code = main(sys.argv[1:]); sys.exit(code or any(name in sys.modules for name in ('torch', 'transformers')))"
+    )
+    command = [sys.executable, "-c", program, "e2e", *files, "metrics.meteor=false"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr

@@ -1,0 +1,37 @@
+import random
+
+import pytest
+
+from tunegrid.metrics.rouge_l import longest_common_subsequence, rouge_l, statistics
+
+
+def by_table(left: str, right: str) -> int:
+    row = [0] * (len(right) + 1)
+    for one in left:
+        previous = row
+        row = [0]
+        for index, other in enumerate(right):
+            row.append(previous[index] + 1 if one == other else max(previous[index + 1], row[index]))
+    return row[-1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_common_subsequence_equals_the_table(seed: int) -> None:
+    choose = random.Random(seed)
+    left, right = ("".join(choose.choices("abcd", k=choose.randint(0, 90))) for _ in range(2))
+    assert longest_common_subsequence(left, right) == by_table(left, right)
+
+
+def test_equals_the_coco_scorer(random_corpus) -> None:
+    rouge = pytest.importorskip("pycocoevalcap.rouge.rouge", reason="pip install 'tunegrid[meteor]'")
+    answers, references = random_corpus(7)
+    answers[0] = []
+    ours = statistics(answers, references)[:, 0]
+    for index, (answer, several) in enumerate(zip(answers, references, strict=True)):
+        theirs = rouge.Rouge().calc_score([" ".join(answer)], [" ".join(reference) for reference in several])
+        assert ours[index] == pytest.approx(theirs, abs=1e-12)
+
+
+def test_precision_and_recall_may_come_from_different_references() -> None:
+    # Precision 3/3 from the long reference, recall 1/1 from the short one.
+    assert rouge_l(list("abc"), [list("abcxyzuvw"), list("a")]) == pytest.approx(1.0)
