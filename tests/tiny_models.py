@@ -1,8 +1,15 @@
 """Tiny models and packs that the tests of training share."""
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel, T5Config
-from transformers import T5ForConditionalGeneration
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from tunegrid.method.lora import AlphaPolicy, Initialisation, Lora
 from tunegrid.pack.batch import Row

@@ -3,6 +3,10 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 COMMANDS = ("list", "plan", "table", "score")
 
@@ -33,12 +37,24 @@ def _hydra() -> int:
 
     from tunegrid.arguments import check_flags
     from tunegrid.grid import register
-    from tunegrid.job import run_job
+    from tunegrid.job import attempt_job
 
     check_flags(sys.argv[1:])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise; whether the user sees a traceback is decided below
     register()
-    hydra.main(config_path="pkg://tunegrid.conf", config_name="run", version_base="1.3")(run_job)()
+    failures: list[Exception] = []
+
+    def task(config: "DictConfig") -> Exception | None:
+        failure = attempt_job(config)
+        failures.extend([failure] if failure else [])
+        return failure
+
+    try:
+        hydra.main(config_path="pkg://tunegrid.conf", config_name="run", version_base="1.3")(task)()
+    finally:
+        del os.environ["HYDRA_FULL_ERROR"]
+    if failures:
+        raise failures[0]
     return 0
 
 

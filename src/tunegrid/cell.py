@@ -158,18 +158,31 @@ def lock(cells: Sequence[Cell], *, wait: bool) -> Iterator[list[Cell]]:
     With `wait` all of them are got, sooner or later; without, those that another process holds are left out. Locks are
     taken in the order of ids, so that two sweeps cannot wait for each other, and end with the process that holds them.
     """
-    import fcntl
-
-    mode = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     with ExitStack() as stack:
         held = set()
         for cell in sorted(cells, key=lambda cell: cell.id):
-            cell.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(cell.path(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            stack.callback(os.close, descriptor)
-            try:
-                fcntl.flock(descriptor, mode)
-            except BlockingIOError:
-                continue
-            held.add(cell.id)
+            descriptor = _lock(cell, wait)
+            if descriptor is not None:
+                stack.callback(os.close, descriptor)
+                held.add(cell.id)
         yield [cell for cell in cells if cell.id in held]
+
+
+def _lock(cell: Cell, wait: bool) -> int | None:
+    """A descriptor that holds the cell's lock while it is open; None where another process holds it."""
+    import fcntl
+
+    while True:
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(cell.path(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if cell.path(LOCK).exists() and os.path.samestat(os.fstat(descriptor), cell.path(LOCK).stat()):
+            return descriptor
+        os.close(descriptor)  # its holder removed the file meanwhile: what we have locked is no longer the cell's lock

@@ -1,4 +1,4 @@
-"""The typed shape of a run: a component is a dataclass, its values live in conf/, its checks run before torch is imported."""
+"""The typed shape of a run: components are dataclasses, their values live in conf/, their checks need no torch."""
 
 import importlib
 import importlib.resources

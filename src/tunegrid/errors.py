@@ -1,7 +1,7 @@
 """The two kinds of failure a user can meet: their own mistake, and a cell that did not finish."""
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from hydra.errors import CompactHydraException
 

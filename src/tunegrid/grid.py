@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from hydra import initialize_config_module
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from tunegrid.cell import Cell
-from tunegrid.config import plain, register_components, resolve
+from tunegrid.config import plain, register_components
 from tunegrid.errors import ConfigError
-from tunegrid.identity import SCHEMA
+from tunegrid.known_names import resolve_run
 from tunegrid.mistakes import explain, is_mistake
 from tunegrid.override_grid import Overrides, PointOverrides, override_grid
 
@@ -90,7 +90,7 @@ class Composer:
         config = copy.deepcopy(self._config(overrides.fixed))
         for override in self._parser.parse_overrides(list(overrides.values)):
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        run = resolve(config)
+        run = resolve_run(config)
         return Cell.of(run, self._fingerprints.of(run.data))
 
     def _config(self, overrides: Overrides) -> DictConfig:
@@ -117,22 +117,33 @@ class Fingerprints:
 
 
 def register() -> None:
-    """Make every shipped schema known to Hydra, the run's own among them."""
-    from tunegrid.run import Run
+    """Make every shipped schema known to Hydra, the run's own among them, and our sweeper and launcher.
 
-    ConfigStore.instance().store(group=SCHEMA, name="run", node=Run, provider="tunegrid")
+    Hydra's scan finds the plugins of an ordinary install but not those of an editable one.
+    """
+    import tunegrid.run  # noqa: F401  registers schema/run
+    from hydra_plugins.tunegrid.launcher import ProcessLauncher
+    from hydra_plugins.tunegrid.sweeper import TunegridSweeper
+
     register_components()
+    Plugins.instance().register(TunegridSweeper)
+    Plugins.instance().register(ProcessLauncher)
 
 
 @contextmanager
 def composed(overrides: Sequence[str]) -> Iterator[tuple[ConfigLoader, DictConfig]]:
-    """A config loader and the sweep's own config, outside a Hydra application."""
+    """A config loader and the sweep's own config, without running a Hydra application (though one may be running)."""
     register()
-    with initialize_config_module("tunegrid.conf", job_name="tunegrid", version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        master = hydra.compose_config("run", list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
-        yield hydra.config_loader, master
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("tunegrid.conf", job_name="tunegrid", version_base="1.3"):
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            master = hydra.compose_config("run", list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
+            yield hydra.config_loader, master
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def grid_from(overrides: Sequence[str]) -> Grid:

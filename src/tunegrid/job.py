@@ -9,9 +9,9 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
 from tunegrid.cell import Cell, lock
-from tunegrid.config import resolve
 from tunegrid.errors import UserError
 from tunegrid.interrupt import Interrupted
+from tunegrid.known_names import resolve_run
 from tunegrid.provenance import commit, now, versions
 from tunegrid.result import Cost, Failure, Result, Status
 
@@ -23,12 +23,21 @@ class CellsFailed(CompactHydraException):
     """Some cells are not done; the exit code is 1. What happened is in their result.json."""
 
 
+def attempt_job(config: DictConfig) -> Exception | None:
+    """`run_job` as Hydra's task function: a failure is returned, because Hydra adds lines of its own to a raised one."""
+    try:
+        run_job(config)
+    except Exception as error:
+        return error
+    return None
+
+
 def run_job(config: DictConfig) -> None:
-    """Hydra's task function: run the cells named in `sweep.cells`, or the one cell of this config.
+    """Run the cells named in `sweep.cells`, or the one cell of this config.
 
     Raises `CellsFailed` if a cell did not get done, `UserError` for a mistake in config or data.
     """
-    run: Run = resolve(config)
+    run: Run = resolve_run(config)
     if run.sweep.cells:
         cells = [Cell.load(identifier, run) for identifier in run.sweep.cells]
     else:
@@ -46,7 +55,7 @@ def run_cells(cells: Sequence[Cell]) -> None:
         run_locked(held)
     elsewhere = [cell for cell in cells if cell not in held]
     if elsewhere:
-        say(f"waiting for {len(elsewhere)} cells that another process is running")
+        say(f"waiting for {counted(len(elsewhere), 'cell')} that another process is running")
         with lock(elsewhere, wait=True) as held:
             run_locked([cell for cell in held if not cell.status().final])
 
@@ -124,6 +133,11 @@ def summary(failed: Sequence[Cell]) -> str:
 def say(line: str) -> None:
     """Tell the user, on stderr: stdout is for tables."""
     print(line, file=sys.stderr, flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 cell`, `2 cells`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _status_of(error: Exception) -> Status:

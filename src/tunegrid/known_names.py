@@ -2,11 +2,34 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from tunegrid.config import GROUPS, leaves
-from tunegrid.errors import unknown
+from tunegrid.config import GROUPS, leaves, resolve
+from tunegrid.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from tunegrid.run import Run
+
+
+def resolve_run(config: DictConfig) -> "Run":
+    """A composed config as its dataclasses. Refuses keys that `+key=value` added: no schema has them."""
+    refuse_added_keys(config)
+    run: Run = resolve(config)
+    return run
+
+
+def refuse_added_keys(config: DictConfig, prefix: str = "") -> None:
+    """Raise `ConfigError` for a key that is not a field of its dataclass."""
+    kind = OmegaConf.get_type(config)
+    known = [field.name for field in fields(kind)] if is_dataclass(kind) else None
+    for key, value in config.items_ex(resolve=False):
+        if known is not None and key not in known:
+            raise ConfigError(unknown("key", f"{prefix}{key}", [f"{prefix}{name}" for name in known]))
+        if isinstance(value, DictConfig) and not (value._is_missing() or value._is_none()):
+            refuse_added_keys(value, f"{prefix}{key}.")
 
 
 def unknown_option(group: str, option: str, known: Sequence[str]) -> str:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from traceback import walk_tb
 
-from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
+from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException, SearchPathException
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
 from yaml import MarkedYAMLError, YAMLError
 
+from tunegrid.config import GROUPS, options
 from tunegrid.errors import UserError
 from tunegrid.known_names import nearest_key, unknown_option
 
@@ -21,7 +23,14 @@ KINDS = {
 
 def is_mistake(error: BaseException) -> bool:
     """Whether an exception is the user's mistake rather than ours: then it is one line and no traceback."""
-    return isinstance(error, CompactHydraException | OmegaConfBaseException | YAMLError)
+    known = isinstance(error, CompactHydraException | OmegaConfBaseException | YAMLError)
+    return known or (isinstance(error, ValueError | TypeError) and _raised_by_hydra(error))
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Hydra answers some overrides (`method=null`) with a plain ValueError."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and str(frames[-1].f_globals.get("__name__")).partition(".")[0] in ("hydra", "omegaconf")
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
@@ -34,6 +43,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
         return one_line(_unreadable_override(error))
     if isinstance(error, YAMLError):
         return one_line(_bad_yaml(error))
+    if isinstance(error, SearchPathException):
+        return one_line(f"{error}; correct --config-dir")
     return one_line(_composition(error, overrides))
 
 
@@ -48,6 +59,8 @@ def _missing_config(error: MissingConfigException) -> str:
         return unknown_option(group, option, error.options)
     if not error.missing_cfg_file:
         return f"{str(error).splitlines()[0]}; see --config-path and --config-name"
+    if group in (*GROUPS, "experiments"):
+        return unknown_option(group, option, options(group))
     return f"no config {error.missing_cfg_file}.yaml on the search path; see tunegrid --info searchpath"
 
 
@@ -68,9 +81,13 @@ def _bad_yaml(error: YAMLError) -> str:
 
 def _composition(error: BaseException, overrides: Sequence[str]) -> str:
     text = str(error)
-    inner = _innermost(error)
+    inner = _omegaconf_error(error)
     if match := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
         return _unknown_key(match[1], overrides)
+    if match := re.search(r"In '(\w+)/(\w+)'.*object_type=(\w+)", text, re.DOTALL):
+        group, option, kind = match.groups()
+        if kind.lower() == group:  # merged into the group's base class, not into a schema of its own
+            return f"{group}/{option}.yaml has no schema; begin it with defaults: [/schema/{group}/NAME@_here_, _self_]"
     if isinstance(inner, ConfigKeyError) or "Key '" in text:
         full_key = _field("full_key", str(inner)) or _field("full_key", text)
         if full_key:
@@ -79,14 +96,20 @@ def _composition(error: BaseException, overrides: Sequence[str]) -> str:
         return f"{match[1]} gives several values to one run; put -m before it for a grid, or quote a text with commas"
     if match := re.search(r"Sweeping over Hydra's configuration is not supported : '([^']+)'", text):
         return f"{match[1]}: a hydra key has one value in a sweep; give one"
+    if match := re.search(r"Missing mandatory value: (\S+)", str(inner)):
+        return f"{match[1]} has no value yet; give {match[1]}=VALUE"
     if isinstance(inner, MissingMandatoryValue):
-        key = _field("full_key", str(inner)) or re.findall(r"'?([\w.]+)'?$", str(inner).splitlines()[0])[0]
+        key = inner.full_key or re.findall(r"[\w.]+", str(inner).splitlines()[0])[-1]
         return f"{key} has no value yet; give {key}=VALUE"
     if isinstance(inner, ValidationError) or "ValidationError" in text:
         return _bad_value(str(inner) if isinstance(inner, ValidationError) else text)
+    if "does not support deletion" in str(inner):
+        return f"{_field('full_key', str(inner))} cannot be taken out; give it another value"
+    if "Config group override must be" in text:
+        return f"{text}; name an option of the group, see tunegrid list"
     message = str(inner if inner is not None else error)
     key = _field("full_key", message)
-    return f"{key + ': ' if key else ''}{_without_details(message)}"
+    return f"{key + ': ' if key else ''}{_without_details(message)}; see --cfg job"
 
 
 def _unknown_key(key: str, overrides: Sequence[str]) -> str:
@@ -96,17 +119,17 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> str:
 def _bad_value(message: str) -> str:
     key = _field("full_key", message) or "a value"
     if match := re.search(r"Value '(.*?)' of type '\w+' could not be converted to (\w+)", message, re.DOTALL):
-        return f"{key} must be {KINDS.get(match[2], match[2])}, got {match[1]}"
+        return f"{key} must be {KINDS.get(match[2], match[2])}, got {match[1] or 'nothing'}"
     if match := re.search(r"Invalid value '(.*?)', expected one of \[(.*?)\]", message, re.DOTALL):
         hint = '; YAML reads a bare off as false, write "off"' if match[1] == "False" else ""
         return f"{key} must be one of {match[2]}, got {match[1]}{hint}"
     if match := re.search(r"Value '(.*?)' is not a valid (\w+)", message, re.DOTALL):
         return f"{key} must be {KINDS.get(match[2], match[2])}, got {match[1]}"
-    if "Incompatible value 'None' for field" in message or "non-Optional" in message:
+    if "is not Optional" in message or "non-Optional" in message:
         return f"{key} must have a value, got null"
-    if "Invalid type assigned" in message:
-        return f"{key}: this YAML has no schema; begin it with defaults: [/schema/GROUP/NAME@_here_, _self_]"
-    return f"{key}: {_without_details(message)}"
+    if match := re.search(r"Invalid value assigned: (\w+) is not a ListConfig", message):
+        return f"{key} must be a list such as [a,b], got one {match[1]}"
+    return f"{key}: {_without_details(message)}; see --cfg job"
 
 
 def _without_details(message: str) -> str:
@@ -120,14 +143,12 @@ def _field(name: str, message: str) -> str | None:
     return match[1] if match else None
 
 
-def _innermost(error: BaseException) -> OmegaConfBaseException | None:
-    """The OmegaConf error behind Hydra's."""
-    found, seen = None, error
+def _omegaconf_error(error: BaseException) -> OmegaConfBaseException | None:
+    """The OmegaConf error behind Hydra's: the one that knows its key, which is the outermost of them."""
+    found: OmegaConfBaseException | None = None
+    seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OmegaConfBaseException):
+        if isinstance(seen, OmegaConfBaseException) and (found is None or not found.full_key):
             found = seen
-        following = seen.__cause__ or seen.__context__
-        if following is None:
-            break
-        seen = following
+        seen = seen.__cause__ or seen.__context__
     return found

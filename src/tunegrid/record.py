@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tunegrid.cell import AnswerRow, Cell
-from tunegrid.hardware.machine import device_of, precision_of
+from tunegrid.hardware.machine import device_of
 from tunegrid.hardware.meter import Meter, Phase
 from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
@@ -19,7 +19,7 @@ from tunegrid.tracker import Recorder, RunInfo
 
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
-    from tunegrid.pack.pack import Member, Pack
+    from tunegrid.pack.pack import Pack
 
 RESAMPLES = 2000
 """Of the bootstrap behind the intervals in result.json; tables draw their own, over seeds too."""
@@ -155,6 +155,7 @@ def _protocol(cell: Cell, pack: "Pack", data: "PreparedData", trained: Trained) 
         "precision": f"{pack.base.dtype}".removeprefix("torch."),
         "forward": pack.forward.name,
         "weights": f"after step {trained.kept_step} of {trained.steps}" if trained.steps else "as loaded",
+        "training_rows": str(len(data.train)),
         "data": "; ".join(data.notes),
     }
 

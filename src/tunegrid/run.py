@@ -46,7 +46,7 @@ class Run:
 
 
 def run_pack(cells: "Sequence[Cell]") -> None:
-    """Train, generate and score cells that share a base; each leaves a result in its folder. One cell is a pack of one."""
+    """Train, generate and score cells that share a base; each leaves a result. One cell is a pack of one."""
     from tunegrid.quiet import hush
 
     hush()

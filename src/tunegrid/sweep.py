@@ -14,7 +14,7 @@ from tunegrid.child import ChildFailed, command_line, run_child
 from tunegrid.errors import UserError
 from tunegrid.grid import Grid, compose_grid
 from tunegrid.interrupt import Interrupted
-from tunegrid.job import CellsFailed, is_due, record_unfinished, say, summary
+from tunegrid.job import CellsFailed, counted, is_due, record_unfinished, say, summary
 from tunegrid.packing import PackPlan, plan_packs
 from tunegrid.provenance import now
 from tunegrid.result import Failure, Status
@@ -67,9 +67,9 @@ def launch(launcher: Launcher, packs: Sequence[PackPlan]) -> None:
 
 def _settle(pack: PackPlan, job: JobReturn, started: str) -> UserError | None:
     """Record what a job left open. Returns the user's mistake that ended it, if it was one."""
-    if job.status is JobStatus.COMPLETED:
+    error = job._return_value  # a failure is returned; of a job that failed before our code, the property would raise it
+    if not isinstance(error, Exception):
         return None
-    error = job._return_value  # the property would print and raise
     if isinstance(error, UserError):
         for cell in pack.cells:
             cell.discard_unstarted()
@@ -95,7 +95,6 @@ def _attempt(run: Callable[[], None], overrides: Sequence[str]) -> JobReturn:
     try:
         run()
     except ChildFailed as error:
-        job.status = JobStatus.FAILED
         job.return_value = MistakeInChild() if error.exit_code == 2 else error
     return job
 
@@ -107,8 +106,3 @@ def print_table(grid: Grid) -> None:
     run = grid.run
     cells: list[Cell] = grid.cells
     report(run.name, cells, run.table, Path(run.output_root))
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 cell`, `2 cells`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,6 +1,6 @@
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 
 from tunegrid.loss import linear_cross_entropy as module
 from tunegrid.loss.linear_cross_entropy import linear_cross_entropy
@@ -24,9 +24,7 @@ def test_equals_torch_with_its_gradients(smoothing: float, with_bias: bool, monk
     got = torch.autograd.grad(3 * total, variables)
 
     assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
-    torch.testing.assert_close(
-        nll.double(), F.cross_entropy(logits, labels, reduction="none"), rtol=1e-5, atol=1e-5
-    )
+    torch.testing.assert_close(nll.double(), F.cross_entropy(logits, labels, reduction="none"), rtol=1e-5, atol=1e-5)
     for ours, theirs in zip(got, wanted, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 

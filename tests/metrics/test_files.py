@@ -34,6 +34,7 @@ def test_without_blank_lines_each_line_is_an_instance_or_all_are_one(tmp_path: P
         ("a\n\n\nb\n", 2, r"texts.txt:3: a blank line where a reference should be"),
         ("a\nb\nc\n", 2, "references for 1 instances, but there are 2 predictions; put a blank line"),
         ("a\n\nb\n\nc\n", 2, "references for 3 instances, but there are 2 predictions"),
+        ("a\n\nb\n", 3, "references for 2 instances, but there are 3 predictions"),
         ("\n\n", 2, "has no references"),
     ],
 )

@@ -44,6 +44,7 @@ def test_perfect_and_hopeless_segments(rows: np.ndarray) -> None:
     assert np.isfinite(values).all()
 
 
+@pytest.mark.slow
 def test_one_process_serves_all_calls_and_is_replaced_when_it_dies(rows: np.ndarray) -> None:
     process = meteor._shared_process()
     assert meteor._shared_process() is process

@@ -35,3 +35,8 @@ def test_equals_the_coco_scorer(random_corpus) -> None:
 def test_precision_and_recall_may_come_from_different_references() -> None:
     # Precision 3/3 from the long reference, recall 1/1 from the short one.
     assert rouge_l(list("abc"), [list("abcxyzuvw"), list("a")]) == pytest.approx(1.0)
+
+
+def test_texts_without_tokens_count_as_one_empty_token() -> None:
+    assert rouge_l([], [[]]) == pytest.approx(1.0)
+    assert rouge_l([], [["a"]]) == rouge_l(["a"], [[]]) == 0.0

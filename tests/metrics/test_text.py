@@ -9,6 +9,7 @@ from tunegrid.metrics.text import Text
 CORPORA = [
     (["The cat sat on the mat .", "A dog!"], [["the cat sat on a mat.", "The cat sat."], ["A dog!"]]),
     (["nothing alike at all here"], [["some other words, you see"]]),
+    (["a b x y z"], [["a b c d e"]]),
     (["short"], [["short"]]),
     (["", "a b c d e"], [["x"], ["a b c d f"]]),
 ]

@@ -5,6 +5,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+from gguf import quants
 from hydra import compose, initialize_config_dir
 
 import tunegrid.model.embedded
@@ -14,6 +15,8 @@ import tunegrid.model.tiny  # noqa: F401  (registers the schemas)
 from tunegrid.config import resolve
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+Q4_1 = gguf.GGMLQuantizationType.Q4_1
 
 ComposeModel = Callable[..., Any]
 
@@ -45,7 +48,7 @@ def stories(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of one layer with a byte vocabulary, as a GGUF file."""
+    """A Llama of one layer with a byte vocabulary and 4-bit matrices, as a GGUF file."""
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
     write_tiny_gguf(path)
     return path
@@ -89,7 +92,11 @@ def write_tiny_gguf(path: Path, width: int = 32, inner: int = 64) -> None:
         "output_norm": (width,),
     }
     for name, shape in shapes.items():
-        writer.add_tensor(f"{name}.weight", random.normal(0, 0.2, shape).astype(np.float32))
+        values = random.normal(0, 0.2, shape).astype(np.float32)
+        if len(shape) == 1:
+            writer.add_tensor(f"{name}.weight", values)
+        else:
+            writer.add_tensor(f"{name}.weight", quants.quantize(values, Q4_1), raw_dtype=Q4_1)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

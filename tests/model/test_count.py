@@ -110,7 +110,7 @@ def test_unknown_targets_and_architectures_are_named(compose_model: ComposeModel
         adapted(modules, ["q_prj"])
     model = compose_model("hub", "model.id=a/b")
     model.known_config = {"model_type": "no_such_net"}
-    with pytest.raises(ConfigError, match="transformers has no architecture 'no_such_net'.*never run"):
+    with pytest.raises(ConfigError, match=r"transformers has no architecture 'no_such_net'.*never run"):
         shapes(model)
 
 

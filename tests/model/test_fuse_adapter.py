@@ -66,7 +66,7 @@ def test_what_peft_cannot_express_is_refused() -> None:
     a, b = torch.zeros(1, 2), torch.zeros(2, 1)
     uneven = {key.format(0, "q_proj", "A"): a, key.format(0, "q_proj", "B"): b}
     uneven |= {key.format(1, "v_proj", "A"): a, key.format(1, "v_proj", "B"): b}
-    with pytest.raises(ValueError, match="every layer must adapt the same projections"):
+    with pytest.raises(ValueError, match=r"every layer must adapt the same projections"):
         fuse_adapter(uneven, 1, 1, False)
     with pytest.raises(ValueError, match=r"mlp.c_fc.lora_A.weight is no LoRA weight of a split c_attn"):
         fuse_adapter({"base_model.model.transformer.h.0.mlp.c_fc.lora_A.weight": a}, 1, 1, False)

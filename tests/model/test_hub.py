@@ -46,6 +46,7 @@ def test_a_cached_model_loads_without_a_network(
     _snapshot(hub_cache, compose_model, architecture)
     pinned = compose_model("hub", "model.id=owner/name", f"model.revision={COMMIT}")
     assert pinned.is_encoder_decoder == (architecture == "T5")
+    capsys.readouterr()
     assert pinned.load_tokenizer()("a")
     names = [name for name, _ in pinned.load("float32").named_parameters()]
     assert any("c_attn.q_proj" in name for name in names) == (architecture == "GPT2")
@@ -56,11 +57,17 @@ def test_a_cached_model_loads_without_a_network(
 
 def test_known_config_is_checked_against_the_loaded_one(hub_cache: Path, compose_model: ComposeModel) -> None:
     _snapshot(hub_cache, compose_model, "LLAMA")
-    model = compose_model("hub", "model.id=owner/name", "model.known_config={model_type: llama, hidden_size: 32}")
+    model = compose_model("hub", "model.id=owner/name")
+    model.known_config = {"model_type": "llama", "hidden_size": 32}
     with pytest.raises(
         ConfigError, match=r"known_config.hidden_size must equal config.json of owner/name@main \(64\), got 32"
     ):
         model.load("float32")
+
+
+def test_known_config_can_be_switched_off(hub_cache: Path, compose_model: ComposeModel) -> None:
+    with pytest.raises(ConfigError, match=r"not in the hub's cache"):
+        compose_model("gpt2", "model.known_config=null").config_values()
 
 
 @pytest.mark.parametrize("option", ["gpt2", "gpt2_medium", "flan_t5_base"])
@@ -82,10 +89,11 @@ def test_no_network_is_said_at_once(
     monkeypatch.setattr(constants, "is_offline_mode", lambda: False)
     monkeypatch.setattr(socket, "getaddrinfo", unknown_host)
     monkeypatch.setattr("tunegrid.model.hub.getproxies", dict)
-    with pytest.raises(ConfigError, match="huggingface.co can't be reached; run once with a network, or copy"):
+    with pytest.raises(ConfigError, match=r"huggingface.co can't be reached; run once with a network, or copy"):
         compose_model("hub", "model.id=owner/name").config_values()
 
 
+@pytest.mark.usefixtures("hub_cache", "online")
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -95,12 +103,7 @@ def test_no_network_is_said_at_once(
     ],
 )
 def test_the_hubs_refusals(
-    error: type[errors.HfHubHTTPError],
-    message: str,
-    hub_cache: Path,
-    online: None,
-    compose_model: ComposeModel,
-    monkeypatch: pytest.MonkeyPatch,
+    error: type[errors.HfHubHTTPError], message: str, compose_model: ComposeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, local_files_only: bool, **__: object) -> NoReturn:
         if local_files_only:
@@ -108,7 +111,7 @@ def test_the_hubs_refusals(
         raise error("404\nwith many lines", response=Response(404, request=Request("GET", "https://hub")))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-    with pytest.raises(ConfigError, match=f"model owner/name: owner/name@main can't be fetched: {message}"):
+    with pytest.raises(ConfigError, match=rf"model owner/name: owner/name@main can't be fetched: {message}"):
         compose_model("hub", "model.id=owner/name").load("float32")
 
 
@@ -119,7 +122,7 @@ def test_a_dropped_connection(
         raise errors.LocalEntryNotFoundError("not cached\nand no connection")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", drop)
-    with pytest.raises(ConfigError, match="can't be fetched: LocalEntryNotFoundError; run once with a network"):
+    with pytest.raises(ConfigError, match=r"can't be fetched: LocalEntryNotFoundError; run once with a network"):
         compose_model("hub", "model.id=owner/name").load_tokenizer()
 
 

@@ -44,6 +44,20 @@ def test_both_precisions(folder: Path, compose_model: ComposeModel) -> None:
         model.load("float16")
 
 
+def test_a_tokenizer_without_padding_pads_with_its_end_of_text(folder: Path, compose_model: ComposeModel) -> None:
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    model = compose_model("local", f"model.path={folder}")
+    del settings["pad_token"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    assert model.load_tokenizer().pad_token == "</s>"
+    del settings["eos_token"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(
+        ConfigError, match=r"model model: the tokenizer has neither pad_token nor eos_token; set eos_token"
+    ):
+        model.load_tokenizer()
+
+
 def test_an_encoder_decoder_with_its_own_head(tmp_path: Path, compose_model: ComposeModel) -> None:
     """T5 1.1 and FLAN-T5: transformers ties the head in a new model, but not where the weights differ."""
     sizes = {"vocab_size": 259, "d_model": 16, "d_kv": 4, "d_ff": 32, "num_layers": 1, "num_heads": 4}
@@ -63,6 +77,7 @@ def test_an_encoder_decoder_with_its_own_head(tmp_path: Path, compose_model: Com
     assert model.is_encoder_decoder
     assert loaded.lm_head.weight is not loaded.shared.weight
     assert parameter_count(shapes(model)) == sum(weight.numel() for weight in loaded.parameters())
+    assert {weight.dtype for weight in model.load("bfloat16").parameters()} == {torch.bfloat16}
 
 
 def test_identity_is_of_the_content(folder: Path, tmp_path: Path, compose_model: ComposeModel) -> None:
@@ -109,9 +124,9 @@ def test_a_folder_that_brings_code_is_refused(folder: Path, compose_model: Compo
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text("raise SystemExit('ran')")
     model = compose_model("local", f"model.path={folder}")
-    with pytest.raises(ConfigError, match="no architecture 'evil', and code that comes with a model is never run"):
+    with pytest.raises(ConfigError, match=r"no architecture 'evil', and code that comes with a model is never run"):
         model.load("float32")
-    with pytest.raises(ConfigError, match="tokenizer"):
+    with pytest.raises(ConfigError, match=r"tokenizer"):
         (folder / "tokenizer.json").write_text("{")
         model.load_tokenizer()
 
@@ -184,6 +199,6 @@ def test_bad_folders_are_refused_with_the_config(
 
 def test_no_folder(compose_model: ComposeModel) -> None:
     with pytest.raises(
-        ConfigError, match="model.path must be a folder that exists, got /no/such; give the model's folder"
+        ConfigError, match=r"model.path must be a folder that exists, got /no/such; give the model's folder"
     ):
         compose_model("local", "model.path=/no/such")

@@ -57,7 +57,7 @@ def test_activations_match_what_autograd_keeps(
 
 
 def test_an_architecture_without_an_estimate_is_named(compose_model: ComposeModel) -> None:
-    with pytest.raises(ConfigError, match="no memory estimate for the architecture 'mamba'.*one step"):
+    with pytest.raises(ConfigError, match=r"no memory estimate for the architecture 'mamba'.*one step"):
         full_memory({"model_type": "mamba", "vocab_size": 10}, [], "float32", Workload(1, 0, 1, 1))
 
 

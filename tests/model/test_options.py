@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import OmegaConfBaseException
 
 from tunegrid.errors import ConfigError
 
@@ -23,9 +23,9 @@ def test_every_option_composes_and_has_an_identity(option: str, compose_model: C
     assert model.identity()
 
 
-@pytest.mark.parametrize("option", ["hub", "local", "embedded"])
-def test_a_missing_value_is_named(option: str, compose_model: ComposeModel) -> None:
-    with pytest.raises(MissingMandatoryValue, match="missing mandatory value: (id|path|package|file|name)|Missing"):
+@pytest.mark.parametrize(("option", "key"), [("hub", "id"), ("local", "path"), ("embedded", "package")])
+def test_a_missing_value_is_named(option: str, key: str, compose_model: ComposeModel) -> None:
+    with pytest.raises(OmegaConfBaseException, match=rf"Missing mandatory value: model\.{key}"):
         compose_model(option)
 
 
@@ -70,8 +70,8 @@ def test_a_bad_value_of_tiny_is_refused(override: str, message: str, compose_mod
 @pytest.mark.parametrize(
     ("option", "overrides", "message"),
     [
-        ("hub", ["'model.id=a/b/c'"], "model.id must be a hub id"),
-        ("hub", ["model.id=a/b", "'model.revision=x y'"], "model.revision must be a commit, tag or branch"),
+        ("hub", ["model.id=a b/c"], "model.id must be a hub id"),
+        ("hub", ["model.id=a/b", "model.revision=x y"], "model.revision must be a commit, tag or branch"),
         ("smollm2_135m", ["model.package=a.b"], "model.package must be a top-level package name, got a.b"),
         ("smollm2_135m", ["model.file=../x"], "model.file must be a file name without folders"),
     ],

@@ -71,7 +71,7 @@ def test_a_merged_lora_fuses(gpt2: GPT2LMHeadModel) -> None:
     adapted = get_peft_model(split(gpt2), LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
     assert sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad) == 2 * 2 * 4 * (32 + 32)
     expected = adapted(TOKENS).logits
-    with pytest.raises(TypeError, match="q_proj is a Linear: merge or unload the adapter before fusing"):
+    with pytest.raises(TypeError, match=r"q_proj is a Linear: merge or unload the adapter before fusing"):
         fuse(adapted.get_base_model())
     merged = fuse(adapted.merge_and_unload())
     assert (merged(TOKENS).logits - expected).abs().max() <= 1e-5

@@ -76,5 +76,3 @@ def test_best_weights_are_those_of_the_lowest_validation_loss(tmp_path: Path) ->
     rows = outcome.trained[0].validation
     assert rows[:, 0].sum() / rows[:, 1].sum() == pytest.approx(min(losses))
     assert outcome.trained[0].kept_step == 5 * (1 + int(np.argmin(losses)))
-
-

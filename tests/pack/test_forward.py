@@ -133,6 +133,4 @@ def test_packed_rows_equal_peft_with_one_active_adapter() -> None:
         first = theirs(plain.base, rows[:2])
         plain.adapted.set_adapter("two")
         wanted = torch.cat([first, theirs(plain.base, rows[2:])])
-    torch.testing.assert_close(
-        torch.zeros(6).index_add_(0, batch.labels.rows, got), wanted, rtol=1e-5, atol=1e-4
-    )
+    torch.testing.assert_close(torch.zeros(6).index_add_(0, batch.labels.rows, got), wanted, rtol=1e-5, atol=1e-4)

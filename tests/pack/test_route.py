@@ -12,7 +12,7 @@ def test_units_stand_for_several_rows() -> None:
 
 def test_rows_that_do_not_divide_are_refused() -> None:
     router = Router()
-    with router.over(Share("one", 3)), pytest.raises(ValueError, match="cannot divide 4 rows .* into 3 units"):
+    with router.over(Share("one", 3)), pytest.raises(ValueError, match=r"cannot divide 4 rows .* into 3 units"):
         router.spans(4)
 
 

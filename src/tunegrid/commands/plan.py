@@ -6,9 +6,8 @@ from pathlib import Path
 from tunegrid.arguments import check_flags
 from tunegrid.cell import Cell
 from tunegrid.grid import Grid, grid_from
-from tunegrid.job import is_due
+from tunegrid.job import counted, is_due
 from tunegrid.packing import PackPlan, plan_packs
-from tunegrid.sweep import counted
 
 USAGE = """usage: tunegrid plan [-m] [--config-dir DIR] OVERRIDES
 

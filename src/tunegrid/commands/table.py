@@ -21,13 +21,15 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; exit code 0, or 2 through `ConfigError`/`DataError` at the caller."""
-    from tunegrid.table.report import FORMATS, load_cells, show, table_of
+    from tunegrid.table.output import FORMATS, load_cells, show, table_of
 
     parser = _Parser(prog="tunegrid table", description=DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("experiment", help="the name of a file in experiments/, for example lora_rank")
+    parser.add_argument("experiment", nargs="?", help="the name of a file in experiments/, for example lora_rank")
     parser.add_argument("--format", choices=None, metavar="|".join(FORMATS), help="print this form on stdout")
     parser.add_argument("overrides", nargs="*", help="overrides of the sweep, for example output_root=elsewhere")
     given = parser.parse_intermixed_args(list(arguments))
+    if given.experiment is None:
+        raise ConfigError("tunegrid table: name an experiment, a file in experiments/: tunegrid table lora_rank")
     if given.format is not None and given.format not in FORMATS:
         raise ConfigError(f"--format: {unknown('format', given.format, FORMATS)}")
 

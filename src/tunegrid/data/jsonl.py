@@ -128,8 +128,9 @@ class JsonLines(Data):
         shuffled = [lines[i] for i in order(len(lines), f"parts:{self.split_seed}")]
         chosen: dict[str, str] = {}
         fractions = {"validation": self.validation_fraction, "test": self.test_fraction}
-        for part in missing:
-            count = min(max(1, round(fractions[part] * len(lines))), len(shuffled) - len(missing))
+        for position, part in enumerate(missing):
+            others = len(missing) - position  # each later part and training need a record
+            count = min(max(1, round(fractions[part] * len(lines))), len(shuffled) - others)
             chosen |= dict.fromkeys(shuffled[:count], part)
             shuffled = shuffled[count:]
         parts = ("train", *missing)

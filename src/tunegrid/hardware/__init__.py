@@ -34,8 +34,8 @@ class Hardware:
     threads: int | None
     """CPU threads; null: every core this process may use."""
     tokens_per_pass: int
-    """Tokens that go through the model at once. A step of a pack is as many passes as this needs: beyond the point where
-    the matrix products are efficient, larger passes only cost memory."""
+    """Tokens that go through the model at once. A step of a pack is as many passes as this needs: beyond the point
+    where the matrix products are efficient, larger passes only cost memory."""
     generation_rows: int
     """Sequences (prompts × beams) decoded at once."""
 

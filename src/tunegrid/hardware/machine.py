@@ -22,7 +22,9 @@ def device_of(hardware: Hardware) -> "torch.device":
     if torch.cuda.is_available():
         return torch.device("cuda")
     if hardware.accelerator is Accelerator.gpu:
-        raise ConfigError("hardware.accelerator is gpu but no GPU is visible to torch; use hardware=cpu or hardware=auto")
+        raise ConfigError(
+            "hardware.accelerator is gpu but no GPU is visible to torch; use hardware=cpu or hardware=auto"
+        )
     return torch.device("cpu")
 
 
@@ -48,8 +50,12 @@ def set_threads(hardware: Hardware) -> None:
 
 def load_onto(hardware: Hardware, model: Model, frozen: bool) -> "PreTrainedModel":
     """Load a model's weights onto the device: in the hardware's precision if they stay `frozen`, else in float32."""
+    from torch.nn import Module
+
     precision = precision_of(hardware) if frozen else "float32"
-    return model.load(precision).to(device_of(hardware))
+    loaded = model.load(precision)
+    Module.to(loaded, device_of(hardware))  # transformers' own `to` hides its signature
+    return loaded
 
 
 def trainer(hardware: Hardware, validate_every: int, callbacks: "list[Callback]") -> "Trainer":

@@ -21,7 +21,7 @@ class Method(ABC):
 
     @abstractmethod
     def pack_family(self) -> str | None:
-        """Cells whose methods share a family can be trained on one frozen base; None: this method needs its own model."""
+        """Cells whose methods share a family can share one frozen base; None: this method needs its own model."""
 
     @abstractmethod
     def attach(self, model: "Module", name: str) -> "Module":

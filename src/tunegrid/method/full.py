@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import schema
 from tunegrid.method import Method
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter
+    from transformers import PreTrainedModel
 
     from tunegrid.pack.route import Router
 
@@ -36,5 +37,5 @@ class Full(Method):
     def save(self, model: "Module", name: str, folder: Path) -> None:
         from tunegrid.model.split_attention import saved_as_published
 
-        with saved_as_published(model) as whole:
+        with saved_as_published(cast("PreTrainedModel", model)) as whole:
             whole.save_pretrained(folder)

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from enum import Enum
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
 
 if TYPE_CHECKING:
-    from peft import LoraConfig
+    from peft import LoraConfig, PeftModel
     from torch.nn import Module, Parameter
+    from transformers import PreTrainedModel
 
     from tunegrid.pack.route import Router
 
@@ -62,7 +63,7 @@ class Lora(Method):
         return "rows"
 
     def scaling(self) -> float:
-        """S of W' = W + s · B A."""
+        """The s of W' = W + s · B A."""
         divisor = {AlphaPolicy.fixed: self.rank, AlphaPolicy.proportional: 1, AlphaPolicy.rslora: sqrt(self.rank)}
         return self.alpha / divisor[self.alpha_policy]
 
@@ -70,9 +71,10 @@ class Lora(Method):
         from peft import PeftModel, get_peft_model
 
         if isinstance(model, PeftModel):
-            model.add_adapter(name, self._peft(model.get_base_model()))
+            model.add_adapter(name, self._peft(cast("PreTrainedModel", model.get_base_model())))
             return model
-        return get_peft_model(model, self._peft(model), adapter_name=name)
+        base = cast("PreTrainedModel", model)
+        return get_peft_model(base, self._peft(base), adapter_name=name)
 
     def route(self, model: "Module", router: "Router") -> None:
         from tunegrid.pack.lora_layer import route_lora_layers
@@ -90,16 +92,17 @@ class Lora(Method):
     def save(self, model: "Module", name: str, folder: Path) -> None:
         from tunegrid.method.lora_files import save_adapter
 
-        save_adapter(model, name, folder)
+        save_adapter(cast("PeftModel", model), name, folder)
 
-    def _peft(self, model: "Module") -> "LoraConfig":
+    def _peft(self, model: "PreTrainedModel") -> "LoraConfig":
         from peft import LoraConfig
 
         from tunegrid.model.target_layers import target_layers
 
+        alpha = self.alpha * self.rank if self.alpha_policy is AlphaPolicy.proportional else self.alpha
         return LoraConfig(
             r=self.rank,
-            lora_alpha=self.alpha * self.rank if self.alpha_policy is AlphaPolicy.proportional else self.alpha,
+            lora_alpha=cast(int, alpha),  # PEFT divides it by the rank; any float will do
             use_rslora=self.alpha_policy is AlphaPolicy.rslora,
             lora_dropout=self.dropout,
             init_lora_weights=True if self.initialisation is Initialisation.kaiming else "gaussian",

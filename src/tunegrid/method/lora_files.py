@@ -1,17 +1,43 @@
-"""A cell's adapter on disk, as PEFT writes and reads it. Imports peft."""
+"""A cell's adapter on disk, as PEFT writes and reads it. Imports torch and peft."""
 
+import json
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
+
+from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter
+from tunegrid.model.split_attention import FUSED
+
+SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
-    """Write adapter `name` of `model` into `folder` itself: adapter_config.json and adapter_model.safetensors."""
+    """Write adapter `name` of `model` into `folder` itself, so that PEFT loads it on the model as it was published.
+
+    An adapter on GPT-2's separate projections becomes the equal one on its fused `c_attn`, unless other layers are
+    adapted too: PEFT cannot give those another rank, and the files then fit a split model only.
+    """
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         model.save_pretrained(scratch, selected_adapters=[name])
-        shutil.rmtree(folder, ignore_errors=True)
-        (Path(scratch) / name).rename(folder)
-        for leftover in folder.glob("README.md"):
+        saved = Path(scratch) / name
+        with suppress(ValueError):
+            _fuse(saved)
+        for leftover in saved.glob("README.md"):
             leftover.unlink()  # PEFT's card template: all placeholders
+        shutil.rmtree(folder, ignore_errors=True)
+        saved.rename(folder)
+
+
+def _fuse(folder: Path) -> None:
+    state = load_file(folder / WEIGHTS)
+    if not any(SPLIT_KEY.fullmatch(key) for key in state):
+        return
+    settings = json.loads((folder / SETTINGS).read_text())
+    fused = fuse_adapter(state, settings["r"], settings["lora_alpha"], settings["use_rslora"])
+    settings |= {"r": fused.rank, "lora_alpha": fused.alpha, "target_modules": [FUSED], "fan_in_fan_out": True}
+    save_file(fused.state, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / SETTINGS).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")

@@ -1,8 +1,10 @@
 """GGUF files, read once through transformers (15-25 s) and kept as safetensors in each precision (0.1 s afterwards)."""
 
 import json
+import mmap
 import os
 import shutil
+import struct
 import sys
 from contextlib import redirect_stderr
 from io import StringIO
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 LAYOUT = 1
 """Raised whenever what `_write` leaves changes, so that older caches are made again."""
+
+GGUF_STRING = 8
 
 
 def converted(gguf: Path) -> Path:
@@ -97,7 +101,8 @@ def _write(folder: Path, gguf: Path) -> None:
             )
         except (ValueError, KeyError, IndexError) as error:
             raise ConfigError(f"model.file: {gguf} can't be read: {error}; install the package again") from None
-    model.__dict__.pop("hf_quantizer", None)  # the weights are plain numbers now; save_pretrained refuses otherwise
+    # The weights are plain numbers now; versions of transformers that leave these marks refuse to save them.
+    model.__dict__.pop("hf_quantizer", None)
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     tokenizer.model_max_length = model.config.max_position_embeddings
@@ -123,14 +128,26 @@ def _split_digits(tokenizer: "PreTrainedTokenizerBase", gguf: Path) -> None:
     transformers reads every GGUF vocabulary of the GPT-2 family with GPT-2's rule, which takes spaces before a digit
     differently. GGUF names the right rule in `tokenizer.ggml.pre`.
     """
-    from gguf import GGUFReader
     from tokenizers import pre_tokenizers
 
-    field = GGUFReader(gguf).get_field("tokenizer.ggml.pre")
-    if field is not None and field.contents() == "smollm":
+    if _pre_tokenizer(gguf) == b"smollm":
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
         )
+
+
+def _pre_tokenizer(gguf: Path) -> bytes | None:
+    """The value of `tokenizer.ggml.pre`, found directly: a whole reading of the file's header takes seconds.
+
+    A GGUF entry is its key, a 32-bit type (8: string), a 64-bit length and the value, little-endian.
+    """
+    key = b"tokenizer.ggml.pre"
+    with gguf.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(key) + len(key)
+        if start < len(key):
+            return None
+        kind, length = struct.unpack_from("<IQ", content, start)
+        return content[start + 12 : start + 12 + length] if kind == GGUF_STRING else None
 
 
 def _write_manifest(folder: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers.pytorch_utils import Conv1D
 
-PARTS = ("q_proj", "k_proj", "v_proj")
+FUSED, PARTS = "c_attn", ("q_proj", "k_proj", "v_proj")
 
 
 class SplitAttention(nn.Module):

@@ -76,7 +76,7 @@ class CellState:
             parameter.grad = None
 
     def validated(self, rows: np.ndarray) -> float:
-        """Take in a validation of the current weights; returns its loss and keeps the weights if they are to be kept."""
+        """Take in a validation of the current weights, and keep them if they are to be kept; returns the loss."""
         loss = mean_loss(rows)
         better = self.validation is None or loss < mean_loss(self.validation)
         if self.objective.keep is Keep.last or better or not np.isfinite(mean_loss(self.validation)):

@@ -22,7 +22,7 @@ def path_in(folder: Path) -> Path:
 
 
 def save_checkpoint(state: CellState, optimizer: Optimizer, folder: Path) -> None:
-    """Write weights, optimiser moments, best weights and counters. Random streams need no place: they are functions of the step."""
+    """Write weights, optimiser moments, best weights and counters; random streams are functions of the step."""
     tensors: dict[str, Tensor] = {f"kept/{name}": value for name, value in state.kept.items()}
     for name, parameter in state.parameters.items():
         tensors[f"weight/{name}"] = parameter.detach()

@@ -1,11 +1,12 @@
 """The LightningModule of supervised fine-tuning. A pack of one is the ordinary run. Imports torch and lightning."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch.optim import AdamW, Optimizer
 
 from tunegrid.objective.cell_state import CellState
@@ -41,7 +42,7 @@ class PackModule(LightningModule):
         cells = [rows for rows in batch if self.states[rows.name].active()]
         if not cells:
             return
-        optimizer = self.optimizers()
+        optimizer = cast(LightningOptimizer, self.optimizers())
         optimizer.zero_grad(set_to_none=True)
         self._step(optimizer, self._backward(cells))
 
@@ -75,8 +76,8 @@ class PackModule(LightningModule):
             )
         ]
 
-    def _step(self, optimizer: Optimizer, losses: Mapping[str, float]) -> None:
-        """Clip and step every cell that brought rows; one whose loss or gradient is not finite stops before its step."""
+    def _step(self, optimizer: LightningOptimizer, losses: Mapping[str, float]) -> None:
+        """Clip and step every cell that brought rows; one with a loss or gradient that is not finite stops before."""
         for group, state in zip(optimizer.param_groups, self._trained(), strict=True):
             group["lr"] = state.learning_rate()
         rows = {name: self._before_step(self.states[name], loss) for name, loss in losses.items()}

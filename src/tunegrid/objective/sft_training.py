@@ -41,7 +41,7 @@ def train_pack(
     _resume(states, module, journal_of)
     validate_every = _shared_validate_every(states)
     steps = DataLoader(Steps(states, data.train, validate_every), batch_size=None)
-    validation = DataLoader(_batches(data.validation), batch_size=None)
+    validation: DataLoader[list[Row]] = DataLoader(ValidationBatches(data.validation), batch_size=None)
     watch = Watch(states, journal_of, report)
     lightning = trainer(hardware, validate_every, [watch])
     if len(steps):
@@ -87,7 +87,7 @@ def _logger(journals: Mapping[str, Journal]) -> Callable[[CellState, Mapping[str
     return lambda state, values: journals[state.member.name].log(state.step, values)
 
 
-class Steps(Dataset):
+class Steps(Dataset[list[CellRows]]):
     """The rows that every cell brings to each step of a pack, a function of the step alone."""
 
     def __init__(self, states: Sequence[CellState], rows: TokenizedRows, validate_every: int):
@@ -125,6 +125,17 @@ def _ids(side: np.ndarray) -> Tensor:
     return torch.from_numpy(side.astype(np.int64))
 
 
-def _batches(rows: TokenizedRows) -> list[list[Row]]:
-    places = range(0, len(rows), VALIDATION_ROWS)
-    return [rows_at(rows, range(start, min(start + VALIDATION_ROWS, len(rows)))) for start in places]
+class ValidationBatches(Dataset[list[Row]]):
+    """All validation rows, some at a time, in their order."""
+
+    def __init__(self, rows: TokenizedRows):
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(range(0, len(self.rows), VALIDATION_ROWS))
+
+    def __getitem__(self, place: int) -> list[Row]:
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        start = place * VALIDATION_ROWS
+        return rows_at(self.rows, range(start, min(start + VALIDATION_ROWS, len(self.rows))))

@@ -1,4 +1,4 @@
-"""What happens around the steps of a pack: time, progress, checkpoints, an orderly stop. Imports torch and lightning."""
+"""What happens around a pack's steps: time, progress, checkpoints, an orderly stop. Imports torch and lightning."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Causal attention over a flat stream of rows laid end to end, with no padding outside itself. Imports torch.
 
-Registered with transformers' AttentionInterface, so that a model's own code runs unchanged. Every linear layer then sees
-real tokens only; the pads exist between `_to_grid` and `_from_grid`.
+Registered with transformers' AttentionInterface, so that a model's own code runs unchanged. Every linear layer then
+sees real tokens only; the pads exist between `_to_grid` and `_from_grid`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from transformers import AttentionInterface
 
 NAME = "tunegrid_flat"
 EXPLICIT_BELOW = 320
-"""Rows shorter than this many tokens multiply the scores out: the CPU's fused kernel has a slow backward on short rows."""
+"""Shorter rows multiply their scores out: the CPU's fused kernel has a slow backward on them. In tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class FlatRows:
 
 
 class _ToGrid(torch.autograd.Function):
-    """(N, F) → (R·T, F), zeros where no token is. Its transpose is a plain gather, far cheaper than autograd's scatter."""
+    """(N, F) → (R·T, F), zeros where no token is. Its transpose is a gather, far cheaper than autograd's scatter."""
 
     @staticmethod
     def forward(ctx: Any, flat: Tensor, grid: Tensor, cells: int) -> Tensor:
@@ -62,7 +62,7 @@ class _FromGrid(torch.autograd.Function):
         return empty.index_copy_(0, ctx.saved_tensors[0], grads[0]), None
 
 
-def flat_attention(
+def flat_attention(  # noqa: PLR0913 - transformers' signature
     module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -76,7 +76,7 @@ def flat_attention(
 ) -> tuple[Tensor, None]:
     """Attend within each row of a flat stream.
 
-    Args follow transformers' attention functions: query (1, H, N, D), key and value (1, K, N, D) with H a multiple of K.
+    As transformers' attention functions: query (1, H, N, D), key and value (1, K, N, D) with H a multiple of K.
     `flat_rows` travels through the model's keyword arguments. Returns (1, N, H, D).
     """
     if flat_rows is None:

@@ -1,4 +1,4 @@
-"""The three ways of running a model over a batch, and the probe that picks the fastest one that is exact. Imports torch."""
+"""Three ways of running a model over a batch, and the probe that picks the fastest exact one. Imports torch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tunegrid.pack import flat_attention
 from tunegrid.pack.batch import Batch, CellRows, Row, encoder_decoder, flat, padded
 
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2}
-"""Largest difference of the probe's losses from the plain path's, in nats: rounding, and far below what an error makes."""
+"""Largest difference of the probe's losses from the plain path's, in nats: rounding, far below what an error makes."""
 
 
 class Forward(ABC):

@@ -1,6 +1,7 @@
 """PEFT's LoRA layers, made to send each cell's rows through that cell's own adapter. Imports torch and peft."""
 
 from functools import partial
+from typing import cast
 
 import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
@@ -21,8 +22,8 @@ def _routed_forward(layer: LoraLinear, router: Router, x: Tensor) -> Tensor:
     out = layer.base_layer(x)
     spans = [s for s in router.spans(x.numel() // x.shape[-1]) if s.share.name in layer.lora_A]
     parts = [_part(layer, span, x) for span in spans]
-    weights = [w.weight for s in spans for w in (layer.lora_A[s.share.name], layer.lora_B[s.share.name])]
-    return low_rank_update(out, x, parts, weights)
+    weights = [pair[span.share.name].weight for span in spans for pair in (layer.lora_A, layer.lora_B)]
+    return low_rank_update(out, x, parts, cast(list[Tensor], weights))
 
 
 def _part(layer: LoraLinear, span: Span, x: Tensor) -> LowRank:

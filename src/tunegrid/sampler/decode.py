@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -49,7 +50,7 @@ def decode(
 def _decode_batch(
     sampler: Sampler, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
 ) -> list[str]:
-    model, pad = pack.base, tokenizer.pad_token_id
+    model, pad = cast(Any, pack.base), tokenizer.pad_token_id  # transformers' own types hide `generate`
     longest = max(len(prompt) for _, prompt in batch)
     ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for _, p in batch], device=model.device)
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for _, p in batch], device=model.device)

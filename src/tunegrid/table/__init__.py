@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 def report(name: str, cells: Sequence["Cell"], spec: "TableSpec", output_root: Path) -> None:
     """Print the table of a sweep and write it under `<output_root>/<name>/`. Says so where no cell is done."""
-    from tunegrid.table.report import report as write_report
+    from tunegrid.table.output import report as write_report
 
     write_report(name, cells, spec, output_root)

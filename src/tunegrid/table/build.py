@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.metrics.combine import Combine, measure
 from tunegrid.result import Cost
@@ -103,16 +105,19 @@ def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
         if group:
             estimated = estimate_column([repeat for i in group if (repeat := repeats[i]) is not None], combine)
             places.update({index: (estimated, place) for place, index in enumerate(group)})
-    best = _best(places, lower) if together and len(counted) > 1 else None
+    is_known = together and len(counted) > 1 and bool(np.isfinite(places[counted[0]][0].p_values).all())
+    best = _best(places, lower) if is_known else None
     entries = tuple(
         _entry(name, row, places.get(i), places.get(best) if best is not None else None, beside)
         for i, row in enumerate(rows)
     )
+    printed = beside.published.decimals(name) if beside.published else 0
     noise = places[counted[0]][0].noise if together and counted else None
     return ScoreColumn(
         name=name,
         scale=scale,
-        decimals=_decimals(entries, beside.published.decimals(name) if beside.published else 0),
+        decimals=_decimals(entries, printed),
+        published_decimals=printed,
         lower_is_better=lower,
         entries=entries,
         seed_deviation=scale * math.sqrt(noise.variance) if noise is not None and noise.degrees else None,
@@ -126,11 +131,10 @@ def _repeats(name: str, row: Row, combine: Combine) -> Repeats | None:
     if not scored or any(name not in cell.statistics for cell in scored):
         return None
     for cell in scored:
-        value, recorded = float(combine(cell.statistics[name].sum(axis=0))), cell.score(name)
-        if recorded is None or not math.isclose(value, recorded, rel_tol=FULL_PRECISION_TOLERANCE, abs_tol=1e-9):
-            raise DataError(
-                f"cells/{cell.id}: result.json says {name} {recorded}, samples.json {value}; rerun it with force=true"
-            )
+        value, recorded = float(combine(cell.statistics[name].sum(axis=0))), cell.score(name) or 0.0
+        if not math.isclose(value, recorded, rel_tol=FULL_PRECISION_TOLERANCE, abs_tol=1e-9):
+            found = f"result.json says {name} {recorded:.6g}, samples.json {value:.6g}"
+            raise DataError(f"cells/{cell.id}: {found}; rerun it with force=true")
     if len({len(cell.statistics[name]) for cell in scored}) > 1:
         return None
     return Repeats(tuple(cell.statistics[name] for cell in scored), row.is_base)
@@ -171,7 +175,8 @@ def _entry(
         )  # fmt: skip
     column, index = place
     estimate = column.estimates[index]
-    value, half = scale * estimate.value, scale * estimate.half_width
+    value = scale * estimate.value
+    half = scale * estimate.half_width if math.isfinite(estimate.half_width) else None
     p_value = float(column.p_values[index, best[1]]) if best is not None and best[1] != index else None
     return Entry(
         row=row.label, value=value, half_width=half, seeds=estimate.seeds, items=estimate.items, published=theirs,
@@ -180,12 +185,14 @@ def _entry(
     )  # fmt: skip
 
 
-def verdict(theirs: float | None, value: float, half: float, is_same_protocol: bool) -> Verdict:
+def verdict(theirs: float | None, value: float, half: float | None, is_same_protocol: bool) -> Verdict:
     """Our interval against a published number. Another protocol is said before anything else."""
     if theirs is None:
         return Verdict.NONE
     if not is_same_protocol:
         return Verdict.OTHER_PROTOCOL
+    if half is None:
+        return Verdict.NONE
     if abs(value - theirs) <= half:
         return Verdict.REPRODUCED
     return Verdict.HIGHER if value > theirs else Verdict.LOWER
@@ -200,9 +207,9 @@ def _standing(is_compared: bool, p_value: float | None) -> Standing:
 
 
 def _decimals(entries: Sequence[Entry], printed: int) -> int:
-    """As many as were published, or what shows the first two digits of the smallest interval; at most 6."""
+    """Decimals for our values: at least those published, and two digits of the smallest interval; at most 6."""
     halves = [entry.half_width for entry in entries if entry.half_width]
     if not halves:
         return printed or 4
     digits = 1 - math.floor(math.log10(min(halves)))
-    return min(max(printed, digits if not printed else digits - 1, 0), 6)
+    return min(max(printed, digits, 0), 6)

@@ -2,6 +2,10 @@
 
 import io
 import re
+import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -33,6 +37,8 @@ PALETTE = Palette(
     base="#767676",
 )
 """Okabe & Ito's colours, told apart with every common colour vision; shapes and line styles differ too."""
+TITLE_WIDTH = 90
+"""Characters in a line of the title."""
 MOST_TICKS = 14
 """More places than that get matplotlib's own ticks."""
 MOST_STRETCH = 2.5
@@ -42,9 +48,10 @@ STYLES = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"))
 
 def to_png(table: Table, score: str) -> bytes:
     """The figure of one score, 1280 × 800 pixels."""
-    figure = _draw(table, table.column(score))
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+    with _style():
+        figure = _draw(table, table.column(score))
+        figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -53,10 +60,27 @@ def to_svg(table: Table, score: str) -> str:
     import matplotlib as mpl
 
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": f"tunegrid-{score}"}):
+    with _style():
+        mpl.rcParams["svg.fonttype"] = "none"
+        mpl.rcParams["svg.hashsalt"] = f"tunegrid-{score}"
         figure = _draw(table, table.column(score), is_titled=False)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _inline(buffer.getvalue(), f"{table.column(score).heading} against {short_key(table.x_key)}")
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Matplotlib's defaults, whatever the user's own settings, with our ink; no title is read as a formula."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        mpl.rcdefaults()
+        mpl.rcParams["text.parse_math"] = False
+        mpl.rcParams["font.size"] = 9
+        for key in ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"):
+            mpl.rcParams[key] = PALETTE.ink
+        yield
 
 
 def has_figure(table: Table, column: ScoreColumn) -> bool:
@@ -85,23 +109,20 @@ def _points(table: Table, column: ScoreColumn) -> list[_Point]:
 
 
 def _draw(table: Table, column: ScoreColumn, is_titled: bool = True) -> "Figure":
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": PALETTE.ink}):
-        for key in ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"):
-            mpl.rcParams[key] = PALETTE.ink
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-        axes = figure.add_subplot()
-        points = _points(table, column)
-        _draw_published(axes, table, column)
-        for index, series in enumerate(dict.fromkeys(point.series for point in points)):
-            _draw_series(axes, [point for point in points if point.series == series], series, index)
-        _draw_base(axes, table, column)
-        _finish(axes, table, column, sorted({point.x for point in points}))
-        if is_titled:
-            figure.suptitle(table.title, fontsize=10, x=0.01, ha="left")
-        return figure
+    title = textwrap.wrap(table.title, TITLE_WIDTH) if is_titled else []
+    figure = Figure(figsize=(6.4, 4.0))
+    figure.subplots_adjust(left=0.12, right=0.985, bottom=0.19, top=0.97 - 0.05 * len(title))
+    axes = figure.add_subplot()
+    points = _points(table, column)
+    _draw_published(axes, table, column)
+    for index, series in enumerate(dict.fromkeys(point.series for point in points)):
+        _draw_series(axes, [point for point in points if point.series == series], series, index)
+    _draw_base(axes, table, column)
+    _finish(axes, table, column, sorted({point.x for point in points}))
+    figure.text(0.01, 0.985, "\n".join(title), fontsize=10, ha="left", va="top")
+    return figure
 
 
 def _draw_series(axes: "Axes", points: list[_Point], series: str, index: int) -> None:
@@ -139,12 +160,13 @@ def _draw_base(axes: "Axes", table: Table, column: ScoreColumn) -> None:
 
 
 def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]) -> None:
-    from matplotlib.ticker import NullLocator
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
     is_log = _is_geometric(places)
     if is_log:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:g}"))
     if len(places) <= MOST_TICKS:
         axes.set_xticks(places, [f"{place:g}" for place in places])
     axes.set_xlabel(short_key(table.x_key) + (" (log scale)" if is_log else ""))
@@ -155,7 +177,7 @@ def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]
     axes.set_axisbelow(True)
     handles, labels = axes.get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
-    axes.figure.legend(named.values(), named.keys(), frameon=False, fontsize=8, ncols=4, loc="outside lower center")
+    axes.figure.legend(named.values(), named.keys(), frameon=False, fontsize=8, ncols=4, loc="lower center")
 
 
 def _is_geometric(places: list[float]) -> bool:

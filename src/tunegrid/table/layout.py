@@ -63,7 +63,7 @@ def _published_grid(table: Table, column: ScoreColumn) -> Grid:
     rows = tuple(
         (
             Text(entry.row),
-            Text(number(entry.published, column.decimals)),
+            Text(number(entry.published, column.published_decimals)),
             _marked(entry, column),
             Text(number(entry.difference, column.decimals, is_signed=True)),
             Text(entry.verdict.value if entry.verdict is not Verdict.NONE else NOTHING),

@@ -68,7 +68,9 @@ class ScoreColumn:
     scale: float
     """The entries' scale over that of result.json."""
     decimals: int
-    """Digits behind the point in printed forms."""
+    """Digits behind the point of our values in printed forms."""
+    published_decimals: int
+    """Digits behind the point that were published."""
     lower_is_better: bool
     entries: tuple[Entry, ...]
     seed_deviation: float | None

@@ -41,7 +41,7 @@ def table_notes(rows: Sequence[Row], columns: Sequence[ScoreColumn], heads: Sequ
     if any((head.cost.pack_size or 1) > 1 for head in heads):
         lines.append(
             "Cells of a pack ran together. Times are a cell's share (of training by its tokens, of the rest in equal "
-            "parts); “whole pack” is the wall time of the whole pack's training; memory and tokens per second are the pack's."
+            "parts); “whole pack” is the wall time of all its training; memory and tokens per second are the pack's."
         )
     return tuple(lines)
 
@@ -93,14 +93,16 @@ def _comparison_notes(columns: Sequence[ScoreColumn]) -> list[str]:
         and not any(entry.standing is Standing.BEST for entry in column.entries)
     ]
     if unpaired:
-        lines.append(f"Rows were not scored on the same items, so none is called best: {', '.join(unpaired)}.")
+        lines.append(f"Rows were not all scored on the same items, so none is called best: {', '.join(unpaired)}.")
     partial = [
         column.name
         for column in columns
         if any(entry.value is not None and entry.half_width is None for entry in column.entries)
     ]
     if partial:
-        lines.append(f"Without interval where a cell keeps no per-instance statistics: {', '.join(partial)}.")
+        lines.append(
+            f"No interval where per-instance statistics are missing or a resample has no value: {', '.join(partial)}."
+        )
     return lines
 
 

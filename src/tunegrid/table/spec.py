@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from tunegrid.config import require
-from tunegrid.metrics.combine import measure
+from tunegrid.errors import ConfigError, unknown
+from tunegrid.metrics.combine import MEASURES
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,7 +38,8 @@ class TableSpec:
         """Refuse an empty table and a figure of a score that is not in it."""
         require(bool(self.row), "table.row", "name a config key such as method.rank", repr(self.row))
         for name in self.columns:
-            measure(name)
+            if name not in MEASURES:
+                raise ConfigError(f"table.columns: {unknown('metric', name, MEASURES)}")
         require(bool(self.columns), "table.columns", "name at least one score", self.columns)
         require(len(set(self.columns)) == len(self.columns), "table.columns", "name each score once", self.columns)
         if self.figure is not None:

@@ -17,7 +17,7 @@ def two_sided_p(t: float, df: int) -> float:
     sine, cosine = math.sin(theta), math.cos(theta)
     odd = df % 2
     term, total = (cosine, cosine) if odd else (1.0, 1.0)
-    for k in range(2 + odd, df - 1, 2):
+    for k in range(2 + odd, df, 2):
         term *= cosine**2 * (k - 1) / k
         total += term
     if not odd:
@@ -55,8 +55,10 @@ def half_width(known: float, estimated: float, df: int, confidence: float = CONF
 
 
 def p_value(difference: float, known: float, estimated: float, df: int) -> float:
-    """The level at which the interval of `half_width` around `difference` just reaches 0."""
+    """The level at which the interval of `half_width` around `difference` just reaches 0; nan where a variance is."""
     size = abs(difference)
+    if math.isnan(known + estimated):
+        return math.nan
     if df == 0 or estimated == 0:
         return math.erfc(size / math.sqrt(2 * known)) if known > 0 else float(size == 0)
     low, high = 0.0, size / math.sqrt(estimated)

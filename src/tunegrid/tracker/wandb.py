@@ -118,4 +118,4 @@ def _keep_out_of_home(folder: Path, mode: WandbMode) -> None:
     if mode is WandbMode.offline:
         places["WANDB_CONFIG_DIR"] = "config"
     for variable, name in places.items():
-        os.environ.setdefault(variable, str(folder / ".wandb" / name))
+        os.environ.setdefault(variable, str(folder / "caches" / name))

@@ -1,0 +1,82 @@
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from table.synthetic_cells import sweep
+
+from tunegrid.table.build import build_table
+from tunegrid.table.figure import has_figure, to_png, to_svg
+from tunegrid.table.model import Table
+from tunegrid.table.published import Published
+from tunegrid.table.spec import FigureSpec, TableSpec
+
+SPEC = TableSpec(
+    title="T",
+    row="method.rank",
+    columns=["ROUGE_L"],
+    published=None,
+    figure=FigureSpec(x="method.rank", y="ROUGE_L"),
+    protocol=[],
+)
+PUBLISHED = Published(
+    "A", {}, {"model.name": ("gpt2_medium",)}, (), (), {("4", "ROUGE_L"): "0.7", ("16", "ROUGE_L"): "0.71"}
+)
+
+
+def table(base: float = 0.55) -> Table:
+    return build_table("demo", SPEC, sweep({None: base, 1: 0.6, 4: 0.7, 16: 0.7}, seeds=2), PUBLISHED, "")
+
+
+def test_png_has_fixed_bytes_and_size():
+    from PIL import Image
+
+    first, second = to_png(table(), "ROUGE_L"), to_png(table(), "ROUGE_L")
+    assert first == second
+    with Image.open(BytesIO(first)) as image:
+        assert image.size == (1280, 800)
+        assert not image.info.get("Software")
+
+
+def test_svg_shows_all_four_things_and_every_rank():
+    svg = to_svg(table(), "ROUGE_L")
+    for text in ("ours", "95 % interval", "published", "untrained", "rank (log scale)", ">1<", ">4<", ">16<"):
+        assert text in svg
+    assert svg == to_svg(table(), "ROUGE_L")
+
+
+def test_untrained_line_that_would_flatten_the_curve_is_named_instead():
+    assert "untrained: 0." in to_svg(table(base=0.05), "ROUGE_L")
+    assert ", below the frame" in to_svg(table(base=0.05), "ROUGE_L")
+
+
+def test_no_curve_without_two_places():
+    made = table()
+    assert has_figure(made, made.columns[0])
+    lonely = replace(made, rows=tuple(replace(head, x=None) for head in made.rows))
+    assert not has_figure(lonely, lonely.columns[0])
+    assert to_png(lonely, "ROUGE_L").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("series", "label"), [(2, "ours, data.rows=100")])
+def test_series_have_lines_of_their_own(series: int, label: str):
+    made = table()
+    heads = tuple(replace(head, series=f"data.rows={10 ** (2 + i % series)}") for i, head in enumerate(made.rows))
+    assert label in to_svg(replace(made, rows=heads), "ROUGE_L")
+
+
+@pytest.mark.parametrize("title", ["$\\frac{", "a $x$ b", "模型", "long " * 40])
+def test_titles_are_never_read_as_formulas(title: str):
+    assert to_png(replace(table(), title=title), "ROUGE_L").startswith(b"\x89PNG")
+
+
+def test_a_users_matplotlib_settings_change_nothing():
+    import matplotlib as mpl
+
+    plain = to_png(table(), "ROUGE_L")
+    with mpl.rc_context({"axes.facecolor": "yellow", "font.size": 20, "lines.linewidth": 9}):
+        assert to_png(table(), "ROUGE_L") == plain
+
+
+def test_many_places_get_plain_numbers():
+    made = build_table("demo", SPEC, sweep({2**power: 0.5 for power in range(16)}, seeds=1), None, "")
+    assert "mathdefault" not in to_svg(made, "ROUGE_L")

@@ -1,0 +1,51 @@
+import pytest
+from table.synthetic_cells import config, mean_statistics, record
+
+from tunegrid.errors import ConfigError
+from tunegrid.table.cells import CellRecord
+from tunegrid.table.rows import group_rows
+
+STATISTICS = {"ROUGE_L": mean_statistics([0.5, 0.6])}
+
+
+def cell(rank: int | None, seed: int = 0, changes: dict[str, object] | None = None) -> CellRecord:
+    return record(rank, seed, STATISTICS, changes)
+
+
+def test_seeds_are_repeats_and_the_untrained_model_comes_first():
+    rows = group_rows([cell(4, 0), cell(4, 1), cell(1, 0), cell(None), cell(1, 1)], "method.rank")
+    assert [row.label for row in rows] == ["base (untrained)", "4", "1"]
+    assert [len(row.cells) for row in rows] == [1, 2, 2]
+    assert [row.value for row in rows] == [None, 4, 1]
+
+
+def test_hardware_and_folders_make_no_rows():
+    moved = cell(4, 1)
+    moved.config["hardware"]["threads"] = 64
+    moved.config["model"]["path"] = "/elsewhere"
+    moved.config["schema"]["hardware"] = "gpu"
+    assert len(group_rows([cell(4, 0), moved], "method.rank")) == 1
+
+
+def test_a_second_setting_becomes_part_of_the_label():
+    cells = [cell(rank, 0, {"data.rows": rows}) for rank in (1, 4) for rows in (100, 1000)]
+    rows = group_rows(cells, "method.rank")
+    assert [row.label for row in rows] == [
+        "1, data.rows=100",
+        "1, data.rows=1000",
+        "4, data.rows=100",
+        "4, data.rows=1000",
+    ]
+    assert [row.series for row in rows] == ["data.rows=100", "data.rows=1000"] * 2
+
+
+def test_a_method_without_the_row_key_is_named_after_itself():
+    full = CellRecord(
+        id="full", config=config(None, 0) | {"method": {"kind": "full"}, "schema": {"method": "full"}}, result=None
+    )
+    assert [row.label for row in group_rows([cell(4), full], "method.rank")] == ["4", "full"]
+
+
+def test_unknown_row_key_names_the_nearest():
+    with pytest.raises(ConfigError, match=r"table\.row: unknown config key 'method\.rnk'; did you mean method\.rank"):
+        group_rows([cell(4)], "method.rnk")

@@ -1,0 +1,24 @@
+import pytest
+
+from tunegrid.errors import ConfigError
+from tunegrid.table.spec import FigureSpec, TableSpec
+
+
+def spec(columns: list[str], row: str = "method.rank", y: str = "BLEU") -> TableSpec:
+    figure = FigureSpec(x="method.rank", y=y)
+    return TableSpec(title="T", row=row, columns=columns, published=None, figure=figure, protocol=[])
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "y", "message"),
+    [
+        ([], "method.rank", "BLEU", r"table\.columns must name at least one score"),
+        (["BLEU", "BLEU"], "method.rank", "BLEU", r"table\.columns must name each score once"),
+        (["BLUE"], "method.rank", "BLEU", r"table\.columns: unknown metric 'BLUE'; did you mean BLEU"),
+        (["BLEU"], "", "BLEU", r"table\.row must name a config key"),
+        (["BLEU"], "method.rank", "NIST", r"table\.figure\.y must be one of table\.columns \(BLEU\), got NIST"),
+    ],
+)
+def test_mistakes(columns: list[str], row: str, y: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        spec(columns, row, y)
