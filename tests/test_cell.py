@@ -2,6 +2,10 @@ import json
 import math
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +14,10 @@ from command_line import SMALL
 
 from tunegrid.atomic import write_atomically
 from tunegrid.cell import AnswerRow, Cell, lock
+from tunegrid.config import plain
 from tunegrid.errors import DataError
 from tunegrid.grid import grid_from
+from tunegrid.identity import as_containers
 from tunegrid.interrupt import Interrupted
 from tunegrid.job import record_unfinished, run_cells, without_scores
 from tunegrid.metrics import Score
@@ -19,8 +25,14 @@ from tunegrid.provenance import now
 from tunegrid.result import Failure, Result, ScoreValue, Status
 
 
+@cache
+def composed_cell(*overrides: str) -> Cell:
+    return grid_from([*SMALL, *overrides]).cells[0]
+
+
 def cell(folder: Path, *overrides: str) -> Cell:
-    return grid_from([*SMALL, f"output_root={folder}", *overrides]).cells[0]
+    made = composed_cell(*overrides)
+    return replace(made, folder=folder / "cells" / made.id, run=replace(made.run, output_root=str(folder)))
 
 
 def finished(of: Cell, status: Status = Status.DONE) -> Result:
@@ -28,18 +40,47 @@ def finished(of: Cell, status: Status = Status.DONE) -> Result:
 
 
 @pytest.mark.parametrize(
-    "override", ["seed=1", "method.rank=4", "objective.steps=30", "model.seed=1", "data.rows=21", "sampler=beam", "prompt.separator=x"]
+    "override",
+    [
+        "seed=1",
+        "method.rank=4",
+        "objective.steps=30",
+        "model.seed=1",
+        "data.rows=21",
+        "sampler=beam",
+        "prompt.separator=x",
+    ],
 )
 def test_the_id_follows_everything_that_can_change_the_result(override: str, tmp_path: Path):
     assert cell(tmp_path, override).id != cell(tmp_path).id
 
 
 @pytest.mark.parametrize(
-    "override", ["hardware=gpu", "hardware.threads=1", "tracker=csv", "name=other", "force=true", "sweep.pack=off", "table.title=x"]
+    "override",
+    [
+        "hardware=gpu",
+        "hardware.threads=1",
+        "tracker=csv",
+        "name=other",
+        "force=true",
+        "sweep.pack=off",
+        "table.title=x",
+    ],
 )
 def test_the_id_does_not_follow_bookkeeping(override: str, tmp_path: Path):
     assert cell(tmp_path, override).id == cell(tmp_path).id
-    assert cell(tmp_path).id == cell(tmp_path / "elsewhere").id
+
+
+@pytest.mark.parametrize("overrides", [(), ("method=full", "model=smollm2_135m", "tracker=wandb")])
+def test_containers_are_those_of_omegaconf(overrides: tuple[str, ...]):
+    run = composed_cell(*overrides).run
+    assert as_containers(run) == plain(run)
+
+
+def test_the_folder_is_below_output_root_and_not_part_of_the_id():
+    here, there = composed_cell(), grid_from([*SMALL, "output_root=there"]).cells[0]
+    assert here.id == there.id
+    assert (here.folder, there.folder) == (Path("outputs/cells") / here.id, Path("there/cells") / here.id)
 
 
 def test_the_id_follows_what_a_data_file_holds_and_not_where_it_lies(tmp_path: Path):
@@ -86,17 +127,24 @@ def test_a_result_is_read_back_and_what_is_not_finite_is_null(tmp_path: Path):
     own = cell(tmp_path)
     result = Result(
         **{name: getattr(finished(own), name) for name in Result.__slots__ if name != "scores"},
-        scores={"BLEU": ScoreValue(value=0.5, low=0.4, high=None), "val_loss": ScoreValue(value=math.inf, low=None, high=None)},
+        scores={
+            "BLEU": ScoreValue(value=0.5, low=0.4, high=None),
+            "val_loss": ScoreValue(value=math.inf, low=None, high=None),
+        },
     )
     own.write_result(result)
     stored = json.loads(own.path("result.json").read_text())
     assert stored["version"] == 1 and stored["status"] == "done" and stored["scores"]["val_loss"]["value"] is None
     read = own.result()
-    assert read is not None and read.scores["BLEU"] == result.scores["BLEU"] and math.isnan(read.scores["val_loss"].value)
+    assert (
+        read is not None and read.scores["BLEU"] == result.scores["BLEU"] and math.isnan(read.scores["val_loss"].value)
+    )
     assert (read.cost, read.error, read.config) == (result.cost, result.error, result.config)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"version": 2}', '{"version": 1, "id": "x"}', '{"version": 1, "colour": 1}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"version": 2}', '{"version": 1, "id": "x"}', '{"version": 1, "colour": 1}']
+)
 def test_a_result_of_another_shape_is_refused(text: str, tmp_path: Path):
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(DataError, match=r"result.json: not a result of this tunegrid .*remove it to run the cell anew"):
@@ -146,14 +194,26 @@ sys.stdin.read()
         assert held == [own]
 
 
-def test_a_lock_file_that_was_removed_meanwhile_does_not_count(tmp_path: Path):
+def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(tmp_path: Path):
     own = cell(tmp_path)
+    got, release = threading.Event(), threading.Event()
+
+    def wait_and_hold() -> None:
+        with lock([own], wait=True):
+            got.set()
+            release.wait(20)
+
+    waiter = threading.Thread(target=wait_and_hold)
     with lock([own], wait=False) as held:
         assert held == [own]
+        waiter.start()
+        time.sleep(0.3)  # it is blocked on the file that is about to go
         own.discard_unstarted()
-    assert not own.folder.exists()
+    assert got.wait(20)
     with lock([own], wait=False) as held:
-        assert held == [own] and own.path(".lock").exists()
+        assert held == []
+    release.set()
+    waiter.join()
 
 
 def outcome(status: Status):
@@ -202,7 +262,11 @@ class OutOfMemoryError(RuntimeError):
     ("error", "status"), [(RuntimeError("boom"), Status.FAILED), (OutOfMemoryError("no room"), Status.OOM)]
 )
 def test_what_a_pack_raises_is_recorded_in_its_unfinished_cells(
-    error: Exception, status: Status, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception,
+    status: Status,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     first, second = cell(tmp_path), cell(tmp_path, "seed=1")
 

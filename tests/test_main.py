@@ -35,7 +35,7 @@ MISTAKES = {
     "hydra/launcher=nope": "hydra/launcher: unknown option 'nope'",
     "list nope": "unknown group 'nope'; known: data,",
     "plan method.rnk=3": "unknown key 'method.rnk'; did you mean method.rank;",
-    "plan -m method=lora,full method.rank=3": "unknown key 'method.rank'; did you mean method.kind; known: method.kind [cell:",
+    "plan -m method=lora,full method.rank=3": "unknown key 'method.rank'; did you mean method.kind; known: ",
 }
 
 CHECK = """

@@ -42,7 +42,7 @@ def test_a_baseline_keeps_what_is_fixed_but_not_what_it_replaces():
 
 
 def test_composing_values_late_gives_what_hydra_gives():
-    """The grid composes one config per choice of options and sets values afterwards; Hydra's own composition decides."""
+    """The grid composes one config per choice of options and sets values afterwards; Hydra alone is the reference."""
     swept = grid_from([*SMALL, "method.rank=1,4", "method.targets=[query],[query,value]", "seed=3"])
     alone = [grid_from(point.overrides).cells[0] for point in swept.points]
     assert [cell.id for cell in swept.cells] == [cell.id for cell in alone]
@@ -58,7 +58,7 @@ def test_duplicates_are_left_out():
 def test_packs_hold_cells_that_differ_in_method_seed_and_per_cell_fields():
     grid = grid_from([*SMALL, "method.rank=1,4", "seed=0,1", "objective.learning_rate=0.1,0.2"])
     assert [len(pack.points) for pack in plan_packs(grid.points)] == [8]
-    apart = plan_packs(grid_from([*SMALL, "method.rank=1,4", "sampler=greedy,beam"]).points)
+    apart = plan_packs(grid_from([*SMALL, "method.rank=1,4", "sampler.max_new_tokens=8,16"]).points)
     assert [[point.cell.title for point in pack.points] for pack in apart] == [["lora_r1_s0", "lora_r4_s0"]] * 2
 
 
@@ -84,7 +84,11 @@ def test_an_experiments_grid_is_recomposed(tmp_path: Path):
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "mine.yaml").write_text(EXPERIMENT)
     cells = grid_of("mine", [f"hydra.searchpath=['file://{tmp_path}']", "seed=7"])
-    assert [(cell.title, cell.run.name) for cell in cells] == [("base_s7", "mine"), ("lora_r1_s7", "mine"), ("lora_r4_s7", "mine")]
+    assert [(cell.title, cell.run.name) for cell in cells] == [
+        ("base_s7", "mine"),
+        ("lora_r1_s7", "mine"),
+        ("lora_r4_s7", "mine"),
+    ]
 
 
 EXPERIMENT = """# @package _global_
@@ -170,12 +174,12 @@ def test_a_child_stops_when_its_sweep_is_killed(tmp_path: Path):
 
 
 def test_two_sweeps_on_one_folder_run_each_cell_once(tmp_path: Path):
-    command = ["-m", *SMALL, "method.rank=1,2,3", "sweep.pack=off"]
-    sweeps = [start(tmp_path, *command, STAND_IN_SECONDS="0.5") for _ in range(2)]
+    command = ["-m", *SMALL, "method.rank=1,2"]
+    sweeps = [start(tmp_path, *command, STAND_IN_SECONDS="1") for _ in range(2)]
     for process in sweeps:
         _, err = finish(process)
         assert process.returncode == 0, err
-    assert sorted(log(tmp_path)) == ["lora_r1_s0", "lora_r2_s0", "lora_r3_s0"]
+    assert log(tmp_path) == ["lora_r1_s0 lora_r2_s0"]
 
 
 def wait_for(path: Path, seconds: float = 20) -> None:

@@ -72,7 +72,7 @@ def _reported(action: Callable[[], int]) -> int:
         return 1
     except Exception as error:
         from tunegrid.job import CellsFailed
-        from tunegrid.sweep import MistakeInChild
+        from tunegrid.sweep import ReportedError
 
         if isinstance(error, CellsFailed):
             print(error, file=sys.stderr)
@@ -83,7 +83,7 @@ def _reported(action: Callable[[], int]) -> int:
             import traceback
 
             traceback.print_exc()
-        if not isinstance(error, MistakeInChild):
+        if not isinstance(error, ReportedError):
             print(f"error: {explain(error)}", file=sys.stderr)
         return 2
 

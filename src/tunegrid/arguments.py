@@ -24,10 +24,14 @@ def check_flags(arguments: Sequence[str]) -> Namespace:
     """Refuse combinations that Hydra would answer with a traceback, and running pickled files."""
     flags = parse_flags(arguments)
     if flags.experimental_rerun is not None:
-        raise ConfigError("--experimental-rerun reads a pickle, which can run any code; give the overrides again instead")
+        raise ConfigError(
+            "--experimental-rerun reads a pickle, which can run any code; give the overrides again instead"
+        )
     chosen = [flags.run, flags.multirun, flags.cfg is not None, flags.info is not None, flags.shell_completion]
     if sum(chosen) > 1:
-        raise ConfigError("--run, --multirun, --cfg, --info and --shell-completion exclude each other; give one of them")
+        raise ConfigError(
+            "--run, --multirun, --cfg, --info and --shell-completion exclude each other; give one of them"
+        )
     if flags.resolve and flags.cfg is None and not flags.help:
         raise ConfigError("--resolve belongs to --cfg or --help; add --cfg job")
     return flags

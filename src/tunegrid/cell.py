@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from omegaconf import OmegaConf
 
 from tunegrid.atomic import write_atomically
-from tunegrid.identity import SCHEMA, cell_config, cell_id, restore
+from tunegrid.identity import SCHEMA, Fingerprints, cell_config, cell_id, restore
 from tunegrid.result import Result, Status
 
 if TYPE_CHECKING:
@@ -43,19 +43,19 @@ class Cell:
     run: "Run"
 
     @staticmethod
-    def of(run: "Run", fingerprint: str | None = None) -> "Cell":
-        """The cell of a resolved run. `fingerprint` spares reading the data again where it is known."""
+    def of(run: "Run", known: Fingerprints | None = None) -> "Cell":
+        """The cell of a resolved run. `known` spares reading data and model files that a cell before it had too."""
         config = cell_config(run)
-        data = run.data.fingerprint() if fingerprint is None else fingerprint
-        return Cell._at(cell_id(config, data, run.model.identity()), config, run)
+        fingerprints = Fingerprints() if known is None else known
+        identifier = cell_id(config, fingerprints.of_data(run.data), fingerprints.of_model(run.model))
+        return Cell._at(identifier, config, run)
 
     @staticmethod
     def load(identifier: str, like: "Run") -> "Cell":
         """The cell whose config.yaml an earlier process wrote; hardware and bookkeeping are those of `like`."""
         path = Path(like.output_root) / "cells" / identifier / "config.yaml"
         config = OmegaConf.to_container(OmegaConf.load(path))
-        assert isinstance(config, dict)
-        run = restore(config, like)
+        run = restore(cast(dict[str, Any], config), like)
         return Cell._at(identifier, cell_config(run), run)
 
     @staticmethod

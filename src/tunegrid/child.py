@@ -14,7 +14,7 @@ GRACE_S = 120.0
 """How long a child may take to save what it has after a signal."""
 
 
-class ChildFailed(Exception):
+class ChildError(Exception):
     """A child process did not end well; `exit_code` is as `subprocess` gives it: -9 for SIGKILL."""
 
     def __init__(self, exit_code: int) -> None:
@@ -38,7 +38,7 @@ def command_line(config: DictConfig, overrides: Sequence[str]) -> list[str]:
 
 
 def run_child(command: Sequence[str]) -> None:
-    """Run one job and wait for it. Raises `ChildFailed`, or `Interrupted` once the child has stopped too.
+    """Run one job and wait for it. Raises `ChildError`, or `Interrupted` once the child has stopped too.
 
     The child has its own process group: a Ctrl-C in the terminal comes to us alone and is handed on exactly once.
     """
@@ -55,7 +55,7 @@ def run_child(command: Sequence[str]) -> None:
         child.kill()
         raise
     if exit_code:
-        raise ChildFailed(exit_code)
+        raise ChildError(exit_code)
 
 
 def _stop(child: "subprocess.Popen[bytes]", number: int) -> None:
@@ -79,7 +79,11 @@ def _flags(config: DictConfig) -> list[str]:
     flags = [f"--config-name={config.hydra.job.config_name}"]
     for source in sources:
         if source.provider == "main" and source.path != "tunegrid.conf":
-            flags.append(f"--config-path={source.schema}://{source.path}" if source.schema == "pkg" else f"--config-path={source.path}")
+            flags.append(
+                f"--config-path={source.schema}://{source.path}"
+                if source.schema == "pkg"
+                else f"--config-path={source.path}"
+            )
         if source.provider == "command-line":
             flags.append(f"--config-dir={source.path}")
     return flags

@@ -1,7 +1,6 @@
 """A grid: every cell of a sweep, composed, resolved and checked before anything runs. Imports no torch."""
 
 import copy
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from tunegrid.cell import Cell
-from tunegrid.config import plain, register_components
+from tunegrid.config import register_components
 from tunegrid.errors import ConfigError
+from tunegrid.identity import Fingerprints
 from tunegrid.known_names import resolve_run
 from tunegrid.mistakes import explain, is_mistake
 from tunegrid.override_grid import Overrides, PointOverrides, override_grid
 
 if TYPE_CHECKING:
-    from tunegrid.data import Data
     from tunegrid.run import Run
 
 
@@ -91,29 +90,19 @@ class Composer:
         for override in self._parser.parse_overrides(list(overrides.values)):
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         run = resolve_run(config)
-        return Cell.of(run, self._fingerprints.of(run.data))
+        return Cell.of(run, self._fingerprints)
 
     def _config(self, overrides: Overrides) -> DictConfig:
         if overrides not in self._configs:
-            config = self._loader.load_sweep_config(self._master, list(overrides))
-            with flag_override(config, ["struct", "readonly"], [False, False]):
-                del config["hydra"]
-            self._configs[overrides] = config
+            self._configs[overrides] = without_hydra(self._loader.load_sweep_config(self._master, list(overrides)))
         return self._configs[overrides]
 
 
-class Fingerprints:
-    """Fingerprints of data sets already met: the cells of a grid mostly share their data."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def of(self, data: "Data") -> str:
-        """The data's fingerprint, read once."""
-        key = f"{type(data).__name__} {json.dumps(plain(data), sort_keys=True, default=str)}"
-        if key not in self._known:
-            self._known[key] = data.fingerprint()
-        return self._known[key]
+def without_hydra(config: DictConfig) -> DictConfig:
+    """The run's own part of a composed config."""
+    with flag_override(config, ["struct", "readonly"], [False, False]):
+        del config["hydra"]
+    return config
 
 
 def register() -> None:

@@ -24,7 +24,7 @@ class CellsFailed(CompactHydraException):
 
 
 def attempt_job(config: DictConfig) -> Exception | None:
-    """`run_job` as Hydra's task function: a failure is returned, because Hydra adds lines of its own to a raised one."""
+    """`run_job` as Hydra's task function: a failure is returned, because Hydra would add lines to a raised one."""
     try:
         run_job(config)
     except Exception as error:

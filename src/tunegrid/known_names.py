@@ -25,7 +25,7 @@ def refuse_added_keys(config: DictConfig, prefix: str = "") -> None:
     """Raise `ConfigError` for a key that is not a field of its dataclass."""
     kind = OmegaConf.get_type(config)
     known = [field.name for field in fields(kind)] if is_dataclass(kind) else None
-    for key, value in config.items_ex(resolve=False):
+    for key, value in ((str(key), value) for key, value in config.items_ex(resolve=False)):
         if known is not None and key not in known:
             raise ConfigError(unknown("key", f"{prefix}{key}", [f"{prefix}{name}" for name in known]))
         if isinstance(value, DictConfig) and not (value._is_missing() or value._is_none()):
@@ -46,7 +46,9 @@ def nearest_key(key: str, overrides: Sequence[str]) -> str:
         beside = [name for name in known if name.startswith(f"{parent}.")]
         if beside:
             return unknown("key", key, beside)
-    return unknown("key", key, [*GROUPS, *sorted({name.partition(".")[0] for name in known} - set(GROUPS)), "experiments"])
+    return unknown(
+        "key", key, [*GROUPS, *sorted({name.partition(".")[0] for name in known} - set(GROUPS)), "experiments"]
+    )
 
 
 def known_keys(overrides: Sequence[str]) -> list[str]:

@@ -34,7 +34,7 @@ def _raised_by_hydra(error: BaseException) -> bool:
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
-    """What is wrong, in one line. `overrides` are those the config was composed from, to find the nearest known name."""
+    """What is wrong, in one line. `overrides` are those the config was composed from: they tell the known names."""
     if isinstance(error, UserError):
         return one_line(str(error))
     if isinstance(error, MissingConfigException):
@@ -80,61 +80,94 @@ def _bad_yaml(error: YAMLError) -> str:
 
 
 def _composition(error: BaseException, overrides: Sequence[str]) -> str:
+    """Hydra's and OmegaConf's errors: the first of the explanations below that applies."""
     text = str(error)
     inner = _omegaconf_error(error)
-    if match := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
-        return _unknown_key(match[1], overrides)
-    if match := re.search(r"In '(\w+)/(\w+)'.*object_type=(\w+)", text, re.DOTALL):
-        group, option, kind = match.groups()
-        if kind.lower() == group:  # merged into the group's base class, not into a schema of its own
-            return f"{group}/{option}.yaml has no schema; begin it with defaults: [/schema/{group}/NAME@_here_, _self_]"
-    if isinstance(inner, ConfigKeyError) or "Key '" in text:
-        full_key = _field("full_key", str(inner)) or _field("full_key", text)
-        if full_key:
-            return _unknown_key(full_key, overrides)
+    detail = text if inner is None else str(inner)
+    explained = (
+        _no_schema(text)
+        or _unknown_key(text, inner, overrides)
+        or _not_in_a_sweep(text)
+        or _missing_value(inner, detail)
+        or _bad_value(inner, text)
+        or _not_possible(detail)
+    )
+    if explained:
+        return explained
+    key = _field("full_key", detail)
+    return f"{key + ': ' if key else ''}{_without_details(detail)}; see --cfg job"
+
+
+def _no_schema(text: str) -> str | None:
+    """A YAML of the user's that was merged into its group's base class, not into a schema of its own."""
+    match = re.search(r"In '(\w+)/(\w+)'.*object_type=(\w+)", text, re.DOTALL)
+    if match is None or match[3].lower() != match[1]:
+        return None
+    group, option = match[1], match[2]
+    return f"{group}/{option}.yaml has no schema; begin it with defaults: [/schema/{group}/NAME@_here_, _self_]"
+
+
+def _unknown_key(text: str, inner: OmegaConfBaseException | None, overrides: Sequence[str]) -> str | None:
+    match = re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text)
+    key = match[1] if match else None
+    if key is None and (isinstance(inner, ConfigKeyError) or "Key '" in text):
+        key = _field("full_key", str(inner)) or _field("full_key", text)
+    return nearest_key(key.lstrip("+~"), overrides) if key else None
+
+
+def _not_in_a_sweep(text: str) -> str | None:
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
         return f"{match[1]} gives several values to one run; put -m before it for a grid, or quote a text with commas"
     if match := re.search(r"Sweeping over Hydra's configuration is not supported : '([^']+)'", text):
         return f"{match[1]}: a hydra key has one value in a sweep; give one"
-    if match := re.search(r"Missing mandatory value: (\S+)", str(inner)):
-        return f"{match[1]} has no value yet; give {match[1]}=VALUE"
-    if isinstance(inner, MissingMandatoryValue):
-        key = inner.full_key or re.findall(r"[\w.]+", str(inner).splitlines()[0])[-1]
-        return f"{key} has no value yet; give {key}=VALUE"
-    if isinstance(inner, ValidationError) or "ValidationError" in text:
-        return _bad_value(str(inner) if isinstance(inner, ValidationError) else text)
-    if "does not support deletion" in str(inner):
-        return f"{_field('full_key', str(inner))} cannot be taken out; give it another value"
-    if "Config group override must be" in text:
-        return f"{text}; name an option of the group, see tunegrid list"
-    message = str(inner if inner is not None else error)
-    key = _field("full_key", message)
-    return f"{key + ': ' if key else ''}{_without_details(message)}; see --cfg job"
+    return None
 
 
-def _unknown_key(key: str, overrides: Sequence[str]) -> str:
-    return nearest_key(key.lstrip("+~"), overrides)
+def _missing_value(inner: OmegaConfBaseException | None, detail: str) -> str | None:
+    match = re.search(r"Missing mandatory value: (\S+)", detail)
+    key = match[1] if match else None
+    if key is None and isinstance(inner, MissingMandatoryValue):
+        key = inner.full_key or re.findall(r"[\w.]+", detail.splitlines()[0])[-1]
+    return f"{key} has no value yet; give {key}=VALUE" if key else None
 
 
-def _bad_value(message: str) -> str:
+def _bad_value(inner: OmegaConfBaseException | None, text: str) -> str | None:
+    if not isinstance(inner, ValidationError) and "ValidationError" not in text:
+        return None
+    message = str(inner) if isinstance(inner, ValidationError) else text
     key = _field("full_key", message) or "a value"
+    return f"{key} {_wanted(message) or 'cannot take this value: ' + _without_details(message) + '; see --cfg job'}"
+
+
+def _wanted(message: str) -> str | None:
+    """What a key must be, from OmegaConf's words on what it is not."""
     if match := re.search(r"Value '(.*?)' of type '\w+' could not be converted to (\w+)", message, re.DOTALL):
-        return f"{key} must be {KINDS.get(match[2], match[2])}, got {match[1] or 'nothing'}"
+        return f"must be {KINDS.get(match[2], match[2])}, got {match[1] or 'nothing'}"
     if match := re.search(r"Invalid value '(.*?)', expected one of \[(.*?)\]", message, re.DOTALL):
         hint = '; YAML reads a bare off as false, write "off"' if match[1] == "False" else ""
-        return f"{key} must be one of {match[2]}, got {match[1]}{hint}"
+        return f"must be one of {match[2]}, got {match[1]}{hint}"
     if match := re.search(r"Value '(.*?)' is not a valid (\w+)", message, re.DOTALL):
-        return f"{key} must be {KINDS.get(match[2], match[2])}, got {match[1]}"
-    if "is not Optional" in message or "non-Optional" in message:
-        return f"{key} must have a value, got null"
+        return f"must be {KINDS.get(match[2], match[2])}, got {match[1]}"
     if match := re.search(r"Invalid value assigned: (\w+) is not a ListConfig", message):
-        return f"{key} must be a list such as [a,b], got one {match[1]}"
-    return f"{key}: {_without_details(message)}; see --cfg job"
+        return f"must be a list such as [a,b], got one {match[1]}"
+    if "is not Optional" in message or "non-Optional" in message:
+        return "must have a value, got null"
+    return None
+
+
+def _not_possible(detail: str) -> str | None:
+    if "does not support deletion" in detail:
+        return f"{_field('full_key', detail)} cannot be taken out; give it another value"
+    if "Config group override must be" in detail:
+        return f"{detail}; name an option of the group, see tunegrid list"
+    return None
 
 
 def _without_details(message: str) -> str:
     """OmegaConf's message without the lines on keys and types it appends, and Hydra's on where it was composing."""
-    lines = [line for line in message.splitlines() if not re.match(r"\s+(full_key|reference_type|object_type)[:=]", line)]
+    lines = [
+        line for line in message.splitlines() if not re.match(r"\s+(full_key|reference_type|object_type)[:=]", line)
+    ]
     return " ".join(line for line in lines if "raised while composing config" not in line) or "is not valid"
 
 

@@ -46,8 +46,8 @@ def override_grid(
 ) -> list[PointOverrides]:
     """Every grid point's overrides: baselines first, then the product of all axes, the last axis varying fastest.
 
-    `arguments` (the command line) win over `parameters` (the experiment's). A baseline keeps what is fixed for the whole
-    grid, except what it replaces and what lies beneath an option it replaces.
+    `arguments` (the command line) win over `parameters` (the experiment's). A baseline keeps what is fixed for the
+    whole grid, except what it replaces and what lies beneath an option it replaces.
     """
     axes = _axes(loader, [*(f"{key}={value}" for key, value in parameters.items()), *arguments])
     points: list[PointOverrides] = []
@@ -80,7 +80,9 @@ def _values(override: Override) -> Overrides:
     if not override.is_sweep_override():
         return (str(override.input_line),)
     if key.lstrip("+") == "experiments":
-        raise ConfigError(f"experiments must name one experiment, got {override.input_line}; run them one after another")
+        raise ConfigError(
+            f"experiments must name one experiment, got {override.input_line}; run them one after another"
+        )
     if not override.is_discrete_sweep():
         raise ConfigError(f"{key} must be a list of values, got {override.input_line}; write 1,2,3 or range(1,4)")
     return tuple(f"{key}={value}" for value in override.sweep_string_iterator())

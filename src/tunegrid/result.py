@@ -120,7 +120,9 @@ class Result:
                 raise ValueError(f"version {version}, this tunegrid reads version {VERSION}")
             return _parse(record)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}: not a result of this tunegrid ({error}); remove it to run the cell anew") from error
+            raise DataError(
+                f"{path}: not a result of this tunegrid ({error}); remove it to run the cell anew"
+            ) from error
 
 
 def _parse(record: dict[str, Any]) -> Result:
@@ -129,7 +131,9 @@ def _parse(record: dict[str, Any]) -> Result:
         raise ValueError(f"unknown key {sorted(unknown)[0]!r}")
     failure = record["error"]
     scores = {
-        name: ScoreValue(value=math.nan if score["value"] is None else score["value"], low=score["low"], high=score["high"])
+        name: ScoreValue(
+            value=math.nan if score["value"] is None else score["value"], low=score["low"], high=score["high"]
+        )
         for name, score in record["scores"].items()
     }
     parsed = {

@@ -1,16 +1,16 @@
-"""A sweep: check every cell, leave out what is done, pack the rest, hand the packs to Hydra's launcher, print the table."""
+"""A sweep: check every cell, leave out what is done, pack the rest, launch the packs, print the table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from tunegrid.cell import Cell, lock
-from tunegrid.child import ChildFailed, command_line, run_child
+from tunegrid.cell import lock
+from tunegrid.child import ChildError, command_line, run_child
 from tunegrid.errors import UserError
 from tunegrid.grid import Grid, compose_grid
 from tunegrid.interrupt import Interrupted
@@ -18,9 +18,13 @@ from tunegrid.job import CellsFailed, counted, is_due, record_unfinished, say, s
 from tunegrid.packing import PackPlan, plan_packs
 from tunegrid.provenance import now
 from tunegrid.result import Failure, Status
+from tunegrid.tracker import RunInfo
+
+if TYPE_CHECKING:
+    from tunegrid.run import Run
 
 
-class MistakeInChild(UserError):
+class ReportedError(UserError):
     """A child process found a mistake of the user's and has already said so."""
 
 
@@ -30,10 +34,13 @@ def sweep(loader: ConfigLoader, master: DictConfig, launcher: Launcher, argument
     check_data(grid)
     due = [point for point in grid.points if is_due(point.cell)]
     packs = plan_packs(due)
-    say(f"{counted(len(grid.points), 'cell')}, {len(grid.points) - len(due)} finished; {counted(len(packs), 'pack')} to run")
+    finished = len(grid.points) - len(due)
+    say(f"{counted(len(grid.points), 'cell')}, {finished} finished; {counted(len(packs), 'pack')} to run")
     if packs:
         launch(launcher, packs)
     print_table(grid)
+    if packs:
+        mirror_table(grid.run)
     failed = [cell for cell in grid.cells if cell.status() is not Status.DONE]
     if failed:
         raise CellsFailed(f"{summary(failed)}\n{len(failed)} of {counted(len(grid.points), 'cell')} not done")
@@ -67,7 +74,9 @@ def launch(launcher: Launcher, packs: Sequence[PackPlan]) -> None:
 
 def _settle(pack: PackPlan, job: JobReturn, started: str) -> UserError | None:
     """Record what a job left open. Returns the user's mistake that ended it, if it was one."""
-    error = job._return_value  # a failure is returned; of a job that failed before our code, the property would raise it
+    error = (
+        job._return_value
+    )  # a failure is returned; of a job that failed before our code, the property would raise it
     if not isinstance(error, Exception):
         return None
     if isinstance(error, UserError):
@@ -86,16 +95,16 @@ def _forget_unstarted(packs: Sequence[PackPlan]) -> None:
 
 
 def launch_processes(master: DictConfig, jobs: Sequence[Sequence[str]]) -> list[JobReturn]:
-    """Hydra's launcher interface: run each job in a child process, one after the other; a dead child costs only its own."""
-    return [_attempt(lambda: run_child(command_line(master, job)), job) for job in jobs]
+    """Run each job in a child process, one after the other; a child that dies costs only its own cells."""
+    return [_attempt(master, job) for job in jobs]
 
 
-def _attempt(run: Callable[[], None], overrides: Sequence[str]) -> JobReturn:
+def _attempt(master: DictConfig, overrides: Sequence[str]) -> JobReturn:
     job = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
     try:
-        run()
-    except ChildFailed as error:
-        job.return_value = MistakeInChild() if error.exit_code == 2 else error
+        run_child(command_line(master, overrides))
+    except ChildError as error:
+        job.return_value = ReportedError() if error.exit_code == 2 else error
     return job
 
 
@@ -103,6 +112,13 @@ def print_table(grid: Grid) -> None:
     """Print the grid's table and write it under `<output_root>/<name>/`."""
     from tunegrid.table import report
 
-    run = grid.run
-    cells: list[Cell] = grid.cells
-    report(run.name, cells, run.table, Path(run.output_root))
+    report(grid.run.name, grid.cells, grid.run.table, Path(grid.run.output_root))
+
+
+def mirror_table(run: "Run") -> None:
+    """Give the table's files to the tracker, as a run of their own in the sweep's group."""
+    folder = Path(run.output_root) / run.name
+    tables = sorted(folder.glob("table.*"))
+    if tables:
+        info = RunInfo(id="table", name="table", group=run.name, config={"experiment": run.name}, folder=folder)
+        run.tracker.open(info).finish({}, tables, 0)

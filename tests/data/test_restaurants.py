@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
 
@@ -48,6 +49,9 @@ def test_no_meaning_is_in_two_parts_whatever_the_sizes(make_data):
     parts = [{e.fields["mr"] for e in part} for part in (splits.train, splits.validation, splits.test)]
     assert [len(part) for part in parts] == [len(splits.train), len(splits.validation), len(splits.test)]
     assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    # Equal places are rare in samples of this size, so look at the rule: a part is a function of the place.
+    tenths = [{sha256(mr.encode()).digest()[0] % 10 for mr in part} for part in parts]
+    assert tenths == [set(range(2, 10)), {0}, {1}]
 
 
 def test_a_smaller_set_is_the_beginning_of_a_larger_one(make_data):
@@ -76,7 +80,7 @@ def test_texts_are_grammatical_by_rule(make_data):
         assert not re.search(r"\b[Aa] [aeiouAEIOU]|\b[Aa]n [^aeiouAEIOU]|\s\s|\{|\}|\.\.|,,| \.", text), text
         assert text[0].isupper() and text.endswith(".")
         assert all(sentence[0].isupper() for sentence in text.split(". ")), text
-    assert sum(bool(re.search(r"\ban \w", text)) for text in texts) > 10
+    assert any(re.search(r"\ban \w", text) for text in texts)
 
 
 def test_texts_of_one_place_differ_and_openings_vary(make_data):

@@ -24,7 +24,12 @@ def test_csv_holds_every_row_and_the_scores(tmp_path: Path):
     recorder.log(2, {"loss": 2.0})
     recorder.finish({"BLEU": 0.5}, [], 0)
     with (tmp_path / "lora_r4_s0/tracker/metrics.csv").open() as file:
-        assert list(csv.reader(file)) == [["step", "name", "value"], ["1", "loss", "2.5"], ["1", "lr", "0.1"], ["2", "loss", "2.0"]]
+        assert list(csv.reader(file)) == [
+            ["step", "name", "value"],
+            ["1", "loss", "2.5"],
+            ["1", "lr", "0.1"],
+            ["2", "loss", "2.0"],
+        ]
     assert "BLEU,0.5" in (tmp_path / "lora_r4_s0/tracker/scores.csv").read_text()
 
 
@@ -82,8 +87,10 @@ from tunegrid.tracker.wandb import Wandb, WandbMode
 
 folder = Path(sys.argv[1])
 tracker = Wandb(mode=WandbMode[sys.argv[2]], project="tests", entity=None)
-infos = [RunInfo(id=name, name=name, group="ranks", config={"method": {"rank": 4}}, folder=folder / name) for name in ("a", "b")]
-recorders = [tracker.open(info) for info in infos]
+config = {"method": {"rank": 4}}
+recorders = [
+    tracker.open(RunInfo(id=name, name=name, group="ranks", config=config, folder=folder / name)) for name in ("a", "b")
+]
 for step in (1, 2):
     for number, recorder in enumerate(recorders):
         recorder.log(step, {"loss": 10.0 * number + step})
@@ -156,6 +163,8 @@ def read(record: object, found: dict) -> None:
         values = {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
         found["loss"] += [float(values["loss"])] if "loss" in values else []
     if kind == "summary":
-        found["summary"].update({item.key or "/".join(item.nested_key): item.value_json for item in record.summary.update})
+        found["summary"].update(
+            {item.key or "/".join(item.nested_key): item.value_json for item in record.summary.update}
+        )
     if kind == "exit":
         found["exit"] = record.exit.exit_code

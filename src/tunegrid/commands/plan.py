@@ -37,7 +37,9 @@ def describe(grid: Grid) -> list[str]:
         f"{point.cell.id}  {point.cell.title:{width}}  {_state(point.cell, numbers):12}  {' '.join(point.overrides)}"
         for point in grid.points
     ]
-    lines += [f"{'duplicate':16}  {'':{width}}  {'left out':12}  {' '.join(overrides)}" for overrides in grid.duplicates]
+    lines += [
+        f"{'duplicate':16}  {'':{width}}  {'left out':12}  {' '.join(overrides)}" for overrides in grid.duplicates
+    ]
     return [*lines, "", totals(grid, len(due), packs)]
 
 

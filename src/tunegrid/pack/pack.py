@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tunegrid.method import Method
@@ -68,7 +68,14 @@ class Pack:
         before = self.base.config._attn_implementation
         if before == flat_attention.NAME:
             self.base.set_attn_implementation("sdpa")
+        contiguous = self.base.get_output_embeddings().register_forward_pre_hook(_contiguous)
         try:
             yield
         finally:
+            contiguous.remove()
             self.base.set_attn_implementation(before)
+
+
+def _contiguous(head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Lay the last positions of a prefill side by side: torch otherwise copies the whole head once for each row."""
+    return tuple(states.contiguous() for states in inputs)

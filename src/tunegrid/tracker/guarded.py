@@ -22,7 +22,7 @@ class Guarded(Recorder):
             self._attempt(lambda: recorder.log(step, values))
 
     def finish(self, scores: Mapping[str, float], artifacts: list[Path], exit_code: int) -> None:
-        """Record final scores and files, then close the run; also one that failed before, so that nothing stays open."""
+        """Record final scores and files, then close the run."""
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             self._attempt(lambda: recorder.finish(scores, artifacts, exit_code))

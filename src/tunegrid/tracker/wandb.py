@@ -105,7 +105,7 @@ def _shown(path: Path) -> Any:
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = list(csv.reader(file)) or [[]]
-        return wandb.Table(columns=header, data=rows)
+        return wandb.Table(columns=list(header), data=rows)
     return None
 
 

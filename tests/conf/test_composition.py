@@ -1,0 +1,87 @@
+"""Every YAML that ships is composed, resolved and checked."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from tunegrid.cell import Cell
+from tunegrid.config import GROUPS
+from tunegrid.errors import ConfigError, DataError
+from tunegrid.grid import composed, grid_of, without_hydra
+from tunegrid.known_names import resolve_run
+
+CONF = Path(__file__).parents[2] / "conf"
+EXPERIMENTS = sorted((CONF.parent / "experiments").glob("*.yaml"))
+OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.yaml"))
+REQUIRED = {
+    "data/jsonl": ["data.path=nowhere.jsonl"],
+    "model/hub": ["model.id=owner/name"],
+    "model/local": ["model.path=nowhere"],
+    "model/embedded": ["model.package=p", "model.file=f", "model.fallback.id=owner/name"],
+}
+"""What an option that describes the user's own things has to be told."""
+
+
+def option_name(path: Path) -> str:
+    return str(path.relative_to(CONF).with_suffix(""))
+
+
+@pytest.mark.parametrize("path", OPTIONS, ids=option_name)
+def test_every_option_composes_and_resolves(path: Path):
+    group, _, option = option_name(path).partition("/")
+    overrides = [f"{group}={option}", *REQUIRED.get(option_name(path), [])]
+    started = time.perf_counter()
+    with composed(overrides) as (loader, master):
+        try:
+            run = resolve_run(without_hydra(loader.load_sweep_config(master, overrides)))
+        except ConfigError as error:
+            # an optional package that is not installed here, a folder that only its owner has
+            assert re.search(r"needs the package|model.path must be a folder that exists", str(error))
+            return
+    print(f"{option_name(path)}: {time.perf_counter() - started:.2f} s")
+    assert type(getattr(run, group)).__module__.startswith("tunegrid.")
+
+
+@pytest.mark.parametrize("path", OPTIONS, ids=option_name)
+def test_every_option_begins_with_a_description_and_has_a_schema(path: Path):
+    text = path.read_text()
+    group = option_name(path).partition("/")[0]
+    assert text.startswith("# ") and len(text.splitlines()[0]) > 10
+    assert any(f"/schema/{group}/" in str(entry) for entry in OmegaConf.load(path).defaults)
+
+
+def test_every_file_of_conf_is_an_option_of_a_known_group():
+    known = {*GROUPS, "hydra"}
+    for path in CONF.rglob("*.yaml"):
+        if path != CONF / "run.yaml":
+            assert path.relative_to(CONF).parts[0] in known, path
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_composes_all_of_its_cells(path: Path):
+    text = path.read_text()
+    assert text.startswith("# @package _global_\n")
+    try:
+        cells = grid_of(path.stem, [])
+    except (DataError, ConfigError) as error:
+        assert "data.path" in str(error) or "no network" in str(error)
+        return
+    assert len({cell.id for cell in cells}) == len(cells) > 1
+    assert all(isinstance(cell, Cell) and cell.run.name == path.stem for cell in cells)
+
+
+def test_discovery_imports_nothing_heavy():
+    code = """
+import sys
+from tunegrid.grid import grid_from
+grid_from(["model=tiny", "method.rank=1,4", "tracker=wandb"])
+heavy = {"torch", "transformers", "peft", "lightning", "pytorch_lightning", "wandb", "matplotlib"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
