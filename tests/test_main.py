@@ -26,6 +26,7 @@ MISTAKES = {
     "data=jsonl": "data.path has no value yet; give data.path=VALUE",
     "frobnicate": "'frobnicate' is neither a command nor an override",
     "--nope": "unrecognized arguments: --nope; flags come before the overrides",
+    "plan --config-dir nowhere": "--config-dir must be a folder, got nowhere",
     "--config-dir nowhere": "Additional config directory",
     "--experimental-rerun x.pickle": "--experimental-rerun reads a pickle",
     "--resolve": "--resolve belongs to --cfg or --help",
@@ -114,6 +115,7 @@ def test_hydra_full_error_shows_the_traceback(tmp_path: Path):
 
 SHOWN = {
     "--help": "tunegrid experiments=lora_rank",
+    "--help method=full": "kind: full",
     "--cfg job": "alpha_policy: fixed",
     "list": "method=lora",
     "list tracker": "wandb_online",

@@ -35,11 +35,16 @@ def _hydra() -> int:
     """Hydra's own command line, with its errors handed to us instead of printed."""
     import hydra
 
-    from tunegrid.arguments import check_flags
+    from tunegrid.arguments import check_flags, overrides_of
     from tunegrid.grid import register
     from tunegrid.job import attempt_job
 
-    check_flags(sys.argv[1:])
+    flags = check_flags(sys.argv[1:])
+    if flags.help:
+        from tunegrid.help import help_text
+
+        print(help_text(overrides_of(flags)))
+        return 0
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise; whether the user sees a traceback is decided below
     register()
     failures: list[Exception] = []

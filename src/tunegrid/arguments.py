@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -35,3 +36,13 @@ def check_flags(arguments: Sequence[str]) -> Namespace:
     if flags.resolve and flags.cfg is None and not flags.help:
         raise ConfigError("--resolve belongs to --cfg or --help; add --cfg job")
     return flags
+
+
+def overrides_of(flags: Namespace) -> list[str]:
+    """The overrides of a command line, with `--config-dir` as one of them."""
+    overrides = list(flags.overrides)
+    if flags.config_dir is not None:
+        if not Path(flags.config_dir).is_dir():
+            raise ConfigError(f"--config-dir must be a folder, got {flags.config_dir}; correct the path")
+        overrides.append(f"hydra.searchpath=['file://{Path(flags.config_dir).absolute()}']")
+    return overrides

@@ -1,9 +1,8 @@
 """`tunegrid plan ...`: what the same arguments without `plan` would run. Writes nothing."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from tunegrid.arguments import check_flags
+from tunegrid.arguments import check_flags, overrides_of
 from tunegrid.cell import Cell
 from tunegrid.grid import Grid, grid_from
 from tunegrid.job import counted, is_due
@@ -20,10 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     if flags.help:
         print(USAGE)
         return 0
-    overrides = list(flags.overrides)
-    if flags.config_dir is not None:
-        overrides.append(f"hydra.searchpath=['file://{Path(flags.config_dir).absolute()}']")
-    print("\n".join(describe(grid_from(overrides))))
+    print("\n".join(describe(grid_from(overrides_of(flags)))))
     return 0
 
 
