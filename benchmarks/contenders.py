@@ -7,6 +7,7 @@ documentation advises for short rows on one device: no gradient checkpointing, i
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,7 +55,7 @@ class _Journal:
 
 
 def generated_rows(count: int) -> TokenizedRows:
-    """Rows of E2E's lengths: prompts of 11 to 55 tokens, completions of 8 to 51, ids drawn from the whole vocabulary."""
+    """Rows of E2E's lengths (prompts of 11 to 55 tokens, completions of 8 to 51), ids from the whole vocabulary."""
     draw = torch.Generator().manual_seed(SEED)
 
     def side(least: int, most: int) -> list[int]:
@@ -74,9 +75,8 @@ def tunegrid(model: Embedded, ranks: Sequence[int], rows: TokenizedRows, steps: 
         journals = [_Journal(Path(scratch) / member.name, []) for member in members]
         objective = _sft(steps, batch_size)
         data = PreparedData(rows, few, [], (0,), "", ())
-        objective.train(
-            pack, [objective] * len(ranks), data, _machine(), journals, lambda done, *_: ends.append(time.perf_counter())
-        )
+        mark = lambda *_: ends.append(time.perf_counter())  # noqa: E731
+        objective.train(pack, [objective] * len(ranks), data, _machine(), journals, mark)
     return Timed(_between(ends), journals[0].losses)
 
 
@@ -132,7 +132,7 @@ class _Clock(TrainerCallback):
 
 def _between(ends: Sequence[float]) -> list[float]:
     """Durations between marks, the first left out."""
-    return [later - earlier for earlier, later in zip(ends, ends[1:], strict=False)][1:]
+    return [later - earlier for earlier, later in pairwise(ends)][1:]
 
 
 def _lora(rank: int) -> Lora:

@@ -16,12 +16,13 @@ def main() -> int:
     from tunegrid.interrupt import Interrupted, follow_parent, install
 
     install()
-    follow_parent()
+    child = follow_parent()
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         return _reported(lambda: _command(word, sys.argv[2:]) if word in COMMANDS else _hydra())
     except Interrupted as stop:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        if not child:  # the sweep says it once
+            print("interrupted; the same command goes on from here", file=sys.stderr)
         return stop.exit_code
 
 

@@ -39,8 +39,8 @@ def cell_config(run: "Run") -> dict[str, Any]:
 def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str) -> str:
     """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
 
-    Hardware is left out, and so are the paths and names of data and model: what they hold is in the two fingerprints,
-    and a folder that moves is still the same data.
+    Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
+    the fingerprint, and a folder that moves is still the same data.
     """
     content = {
         "config": _content(config),
@@ -53,10 +53,10 @@ def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str) ->
 
 
 def _content(config: Mapping[str, Any]) -> dict[str, Any]:
-    content = {key: value for key, value in config.items() if key != "hardware"}
-    content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group != "hardware"}
-    for group in ("data", "model"):
-        content[group] = {key: value for key, value in content[group].items() if key not in ("path", "name")}
+    apart = ("hardware", "model")
+    content = {key: value for key, value in config.items() if key not in apart}
+    content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
+    content["data"] = {key: value for key, value in content["data"].items() if key != "path"}
     return content
 
 

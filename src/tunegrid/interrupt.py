@@ -72,11 +72,14 @@ def _handle(number: int, frame: FrameType | None) -> None:
     raise Interrupted(number)
 
 
-def follow_parent(seconds: float = 1.0) -> None:
-    """In a sweep's child: stop as by SIGTERM when the sweep itself is gone (killed, so that it could not tell us)."""
+def follow_parent(seconds: float = 1.0) -> bool:
+    """In a sweep's child: stop as by SIGTERM when the sweep itself is gone (killed, so that it could not tell us).
+
+    Says whether this process is a sweep's child.
+    """
     parent = os.environ.pop(PARENT, None)  # popped: our own children have another parent
     if parent is None:
-        return
+        return False
 
     def watch() -> None:
         while os.getppid() == int(parent):
@@ -84,3 +87,4 @@ def follow_parent(seconds: float = 1.0) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="follow-parent", daemon=True).start()
+    return True

@@ -9,6 +9,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
 from tunegrid.cell import Cell, lock
+from tunegrid.data.check import check
 from tunegrid.errors import UserError
 from tunegrid.interrupt import Interrupted
 from tunegrid.known_names import resolve_run
@@ -42,7 +43,7 @@ def run_job(config: DictConfig) -> None:
         cells = [Cell.load(identifier, run) for identifier in run.sweep.cells]
     else:
         cells = [Cell.of(run)]
-        run.data.splits()  # a broken data file is refused here, before torch is imported
+        check(run.data)  # a broken data file is refused here, before torch is imported
     run_cells(cells)
     failed = [cell for cell in cells if cell.status() is not Status.DONE]
     if failed:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from tunegrid.cell import lock
 from tunegrid.child import ChildError, command_line, run_child
+from tunegrid.data.check import check
 from tunegrid.errors import UserError
 from tunegrid.grid import Grid, compose_grid
 from tunegrid.interrupt import Interrupted
@@ -52,7 +53,7 @@ def check_data(grid: Grid) -> None:
     for cell in grid.cells:
         if cell.config["data"] not in seen:
             seen.append(cell.config["data"])
-            cell.run.data.splits()
+            check(cell.run.data)
 
 
 def launch(launcher: Launcher, packs: Sequence[PackPlan]) -> None:

@@ -78,7 +78,7 @@ def test_t5_is_adapted_in_encoder_decoder_and_cross_attention() -> None:
 
 
 def test_an_unknown_target_lists_the_layers() -> None:
-    with pytest.raises(ConfigError, match=r"method.targets: unknown layer 'q_pro'; did you mean q_proj; known: .*v_proj"):
+    with pytest.raises(ConfigError, match=r"method.targets: unknown layer 'q_pro'; did you mean q_proj; known: .*v_p"):
         lora(2, targets=("q_pro",)).attach(llama(), "cell")
 
 

@@ -1,0 +1,119 @@
+"""Whole runs of tiny models through the real pipeline, each in a process of its own, as a user starts them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, GPT2LMHeadModel
+
+SMALL = (
+    "model=tiny",
+    "tracker=none",
+    "metrics=text",
+    "hardware=cpu",
+    "hardware.precision=float32",
+    "hardware.threads=1",
+    "prompt.chat=never",
+    "data.rows=24",
+    "data.validation_rows=6",
+    "data.test_rows=4",
+    "objective.steps=6",
+    "objective.warmup_steps=1",
+    "objective.validate_every=3",
+    "objective.learning_rate=1e-2",
+    "sampler.max_new_tokens=6",
+)
+
+
+def tunegrid(folder: Path, *arguments: str, multirun: bool = False) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "HOME": str(folder / "home"), "TUNEGRID_CACHE": str(folder / "cache")}
+    return subprocess.run(
+        [sys.executable, "-m", "tunegrid", *(["-m"] if multirun else []), *SMALL, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("outputs/cells/*/result.json"))]
+
+
+def only_cell(folder: Path) -> Path:
+    (cell,) = (folder / "outputs/cells").iterdir()
+    return cell
+
+
+def test_a_sweep_trains_a_pack_prints_its_table_and_starts_nothing_again(tmp_path: Path) -> None:
+    grid = ("method.rank=1,4", "sweep.baselines=['method=base']", "table.row=method.rank")
+    first = tunegrid(tmp_path, *grid, "table.columns=[val_loss,rougeL]", multirun=True)
+    assert first.returncode == 0, first.stderr
+    assert "3 cells, 0 finished; 1 pack to run" in first.stderr
+    by_rank = {r["config"]["method"].get("rank"): r for r in results(tmp_path)}
+    assert {r["status"] for r in by_rank.values()} == {"done"}
+    assert {r["cost"]["pack_size"] for r in by_rank.values()} == {3}
+    assert by_rank[4]["scores"]["val_loss"]["value"] < by_rank[None]["scores"]["val_loss"]["value"]
+    assert by_rank[4]["cost"]["trainable_parameters"] == 4 * by_rank[1]["cost"]["trainable_parameters"]
+    assert by_rank[None]["cost"]["trained_tokens"] == 0
+    assert by_rank[4]["protocol"]["forward"] == "flat"
+    table = tmp_path / "outputs/sweep"
+    assert {path.name for path in table.iterdir()} == {f"table.{end}" for end in ("md", "csv", "tex", "html")}
+    assert "base (untrained)" in first.stdout
+
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("outputs/cells/*/result.json")}
+    second = tunegrid(tmp_path, *grid, "table.columns=[val_loss,rougeL]", multirun=True)
+    assert second.returncode == 0
+    assert "3 cells, 3 finished; 0 packs to run" in second.stderr
+    assert second.stdout == first.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("outputs/cells/*/result.json")}
+
+
+def test_an_encoder_decoder_trains_generates_and_is_scored(tmp_path: Path) -> None:
+    run = tunegrid(tmp_path, "model.architecture=T5", "method.targets=[query,value]")
+    assert run.returncode == 0, run.stderr
+    (result,) = results(tmp_path)
+    assert result["protocol"]["forward"] == "encoder-decoder"
+    losses = [json.loads(line).get("loss") for line in (only_cell(tmp_path) / "metrics.jsonl").read_text().splitlines()]
+    trained = [loss for loss in losses if loss is not None]
+    assert trained[-1] < trained[0]
+    assert len((only_cell(tmp_path) / "answers.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("architecture", ["LLAMA", "GPT2"])
+def test_full_fine_tuning_leaves_a_model_that_transformers_loads(architecture: str, tmp_path: Path) -> None:
+    run = tunegrid(tmp_path, "method=full", f"model.architecture={architecture}")
+    assert run.returncode == 0, run.stderr
+    (result,) = results(tmp_path)
+    model = AutoModelForCausalLM.from_pretrained(only_cell(tmp_path) / "adapter")
+    assert sum(p.numel() for p in model.parameters()) == result["cost"]["trainable_parameters"]
+    assert isinstance(model, GPT2LMHeadModel) == (architecture == "GPT2")
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_the_answers_hold_every_question_with_its_references(tmp_path: Path) -> None:
+    run = tunegrid(tmp_path, "sampler=beam", "sampler.beams=2", "sampler.max_new_tokens=4")
+    assert run.returncode == 0, run.stderr
+    rows = [json.loads(line) for line in (only_cell(tmp_path) / "answers.jsonl").read_text().splitlines()]
+    assert len(rows) == 4
+    assert all(row["references"] and row["prompt"] for row in rows)
+    samples = json.loads((only_cell(tmp_path) / "samples.json").read_text())
+    assert len(samples["rougeL"]["statistics"]) == 4
+    assert len(samples["val_loss"]["statistics"]) == 6
+
+
+def test_a_run_that_does_not_learn_finitely_is_recorded_as_diverged(tmp_path: Path) -> None:
+    rates = ("objective.learning_rate=1e-2,1e30", "objective.clip_norm=null")
+    run = tunegrid(tmp_path, *rates, multirun=True)
+    assert run.returncode == 1
+    status = {r["config"]["objective"]["learning_rate"]: r["status"] for r in results(tmp_path)}
+    assert status == {0.01: "done", 1e30: "diverged"}
+    assert "diverged" in run.stderr
+    assert "Traceback" not in run.stderr
