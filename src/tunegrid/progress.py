@@ -21,8 +21,8 @@ class Progress:
 
     def __init__(self, titles: Sequence[str]):
         self.console = Console(stderr=True, highlight=False)
-        shown = ", ".join(titles) if len(titles) <= 4 else f"{', '.join(titles[:3])} and {len(titles) - 3} more"
-        self.console.print(f"[bold]{shown}[/bold]")
+        self.title = ", ".join(titles) if len(titles) <= 4 else f"{', '.join(titles[:3])} and {len(titles) - 3} more"
+        self.titled = False
         self.bars = Bars(
             TextColumn("{task.description:<11}"),
             BarColumn(),
@@ -36,6 +36,8 @@ class Progress:
         )
 
     def __enter__(self) -> "Progress":
+        if self.console.is_terminal:
+            self.console.print(f"[bold]{self.title}[/bold]")
         self.bars.start()
         return self
 
@@ -58,8 +60,10 @@ class Progress:
 
         yield report
         self._finish(task)
-        if self.bars.disable:
-            self.console.print(f"{name:<11} {time.monotonic() - start:.0f} s")
+        if self.bars.disable:  # the title comes late here: a mistake found while preparing stays one line
+            titled = "" if self.titled else f"{self.title}\n"
+            self.titled = True
+            self.console.print(f"{titled}{name:<11} {time.monotonic() - start:.0f} s")
 
     def _finish(self, task: TaskID) -> None:
         total = next(t.total for t in self.bars.tasks if t.id == task) or 1

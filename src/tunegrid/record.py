@@ -43,7 +43,7 @@ class CellJournal:
 
 
 class PackRecord:
-    """The records of a pack's cells, open from before the model is loaded until every result is written."""
+    """The records of a pack's cells, open from the first step until every result is written."""
 
     def __init__(self, cells: Sequence[Cell], meter: Meter):
         self.cells, self.meter = cells, meter

@@ -61,19 +61,21 @@ def run_pack(cells: "Sequence[Cell]") -> None:
     run = cells[0].run
     meter = Meter()
     set_threads(run.hardware)
-    with PackRecord(cells, meter) as record, Progress([cell.title for cell in cells]) as progress:
+    record = PackRecord(cells, meter)
+    with Progress([cell.title for cell in cells]) as progress:
         with meter.phase(Phase.PREPARING), progress.stage("preparing"):
             tokenizer = run.model.load_tokenizer()
             data = prepare(run.data, tokenizer, run.prompt)
             model = load_onto(run.hardware, run.model, run.method.freezes_base())
             members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
             pack = Pack(model, members, tokenizer.pad_token_id, strict=run.sweep.pack is PackMode.strict)
-        with meter.phase(Phase.TRAINING), progress.stage("training") as report:
-            objectives = [cell.run.objective for cell in cells]
-            trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
-        with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
-            answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report)
-        with meter.phase(Phase.SCORING), progress.stage("scoring"):
-            references = [question.references for question in data.questions]
-            scores = [run.metrics.score(of_cell, references) for of_cell in answers]
-        record.write(pack, data, trained, answers, scores)
+        with record:  # from here on there is something to record
+            with meter.phase(Phase.TRAINING), progress.stage("training") as report:
+                objectives = [cell.run.objective for cell in cells]
+                trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
+            with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
+                answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report)
+            with meter.phase(Phase.SCORING), progress.stage("scoring"):
+                references = [question.references for question in data.questions]
+                scores = [run.metrics.score(of_cell, references) for of_cell in answers]
+            record.write(pack, data, trained, answers, scores)

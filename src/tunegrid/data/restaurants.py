@@ -15,6 +15,9 @@ from tunegrid.data.restaurant_text import describe
 GENERATOR_VERSION = 1
 """Goes up with any change to a place or a text, so that results of different texts are never compared."""
 
+MOST_ROWS = 1_000_000
+"""More takes minutes to make and says nothing new: the places are drawn from a few dozen words."""
+
 _TRIES = 12
 
 
@@ -39,7 +42,9 @@ class Restaurants(Data):
     def __post_init__(self) -> None:
         Data.__post_init__(self)
         for name in ("rows", "validation_rows", "test_rows"):
-            require(getattr(self, name) is not None, f"data.{name}", "be a number, as this data has no end", None)
+            rows = getattr(self, name)
+            require(rows is not None, f"data.{name}", "be a number, as this data has no end", None)
+            require(rows <= MOST_ROWS, f"data.{name}", f"be at most {MOST_ROWS} for generated data", rows)
         require(self.fewest_references >= 1, "data.fewest_references", "be at least 1", self.fewest_references)
         rule = f"be {self.fewest_references} (data.fewest_references) to 8"
         require(self.fewest_references <= self.most_references <= 8, "data.most_references", rule, self.most_references)
