@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,28 @@ def test_all_files_are_written_and_the_table_printed(tmp_path: Path, capsys: pyt
     printed = capsys.readouterr().out
     assert "base (untrained)" in printed
     assert f"Written to {folder}: table.csv, table.html, table.md, table.png, table.tex" in printed
+    assert (folder / "table.md").read_text().endswith("](table.png)\n")
+
+
+def test_the_same_cells_give_the_same_bytes_and_what_is_there_is_not_drawn_again(tmp_path: Path):
+    report("demo", stored(sweep({None: 0.4, 1: 0.6, 4: 0.7}, seeds=2), tmp_path), SPEC, tmp_path)
+    folder = tmp_path / "demo"
     before = {path: path.read_bytes() for path in folder.iterdir()}
+    (folder / "table.png").unlink()
     report("demo", stored_again(tmp_path), SPEC, tmp_path)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    times = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    report("demo", stored_again(tmp_path), SPEC, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == times
+
+
+def test_another_figure_is_drawn(tmp_path: Path):
+    two = replace(SPEC, columns=["ROUGE_L", "val_loss"])
+    cells = stored(sweep({None: 0.4, 1: 0.6, 4: 0.7}, seeds=2), tmp_path)
+    report("demo", cells, two, tmp_path)
+    before = (tmp_path / "demo" / "table.png").read_bytes()
+    report("demo", cells, replace(two, figure=FigureSpec(x="method.rank", y="val_loss")), tmp_path)
+    assert (tmp_path / "demo" / "table.png").read_bytes() != before
 
 
 def stored_again(root: Path) -> list[Stored]:
