@@ -158,6 +158,7 @@ def _sft(steps: int, batch_size: int) -> Sft:
         clip_norm=1.0,
         label_smoothing=0.0,
         validate_every=steps,
+        patience=None,
         keep=Keep.last,
     )
 

@@ -30,6 +30,7 @@ def sft(**changes: object) -> Sft:
         clip_norm=1.0,
         label_smoothing=0.0,
         validate_every=5,
+        patience=None,
         keep=Keep.last,
     )
     return replace(base, **changes)  # type: ignore[arg-type]

@@ -65,6 +65,19 @@ def test_seeds_give_their_own_adapters_and_data_orders(tmp_path: Path) -> None:
     assert abs(np.subtract(first, other)).max() > 0.1
 
 
+def test_a_cell_that_stops_early_leaves_the_others_as_they_were(tmp_path: Path) -> None:
+    wild = sft(learning_rate=0.3, clip_norm=None, warmup_steps=0, patience=1, steps=40)
+    packed = train(members(*RANKS), [OBJECTIVES[0], wild, OBJECTIVES[2]], tmp_path / "packed")
+    losses = packed.journals[1].column("val_loss")
+    first_rise = next(i for i in range(1, len(losses)) if losses[i] >= min(losses[:i]))
+    assert packed.trained[1].steps == 5 * (first_rise + 1) < 40
+    for i in (0, 2):
+        single = alone(i, tmp_path)
+        np.testing.assert_allclose(
+            packed.journals[i].column("loss"), single.journals[0].column("loss"), rtol=0, atol=1e-5
+        )
+
+
 def test_the_base_rides_along_untouched(tmp_path: Path) -> None:
     packed = train(members(lora(4), Base(kind="base")), [sft(), sft()], tmp_path / "packed")
     base = train(members(Base(kind="base"), seeds=[1]), [sft()], tmp_path / "base")

@@ -1,6 +1,7 @@
 """One cell in training: its weights, its optimiser's group, its schedule, its best weights. Imports torch."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 import torch
@@ -36,10 +37,18 @@ class CellState:
     validation: np.ndarray | None = None
     """(rows, 2) nll sum and label count of each validation row, under the kept weights."""
     validated_step: int | None = None
+    lowest: float = inf
+    """Validation loss."""
+    stale: int = 0
+    """Validations since the lowest."""
 
     def active(self) -> bool:
         """Whether the cell still has steps to take."""
-        return bool(self.parameters) and not self.diverged and self.step < self.objective.steps
+        return bool(self.parameters) and self.step < self.objective.steps and not (self.diverged or self.stopped())
+
+    def stopped(self) -> bool:
+        """Whether validation has not improved for as long as the objective waits."""
+        return self.objective.patience is not None and self.stale >= self.objective.patience
 
     def due_for_validation(self) -> bool:
         """Whether the current weights are to be validated: at every `validate_every` steps, and where training ends."""
@@ -78,8 +87,9 @@ class CellState:
     def validated(self, rows: np.ndarray) -> float:
         """Take in a validation of the current weights, and keep them if they are to be kept; returns the loss."""
         loss = mean_loss(rows)
-        better = self.validation is None or loss < mean_loss(self.validation)
-        if self.objective.keep is Keep.last or better or not np.isfinite(mean_loss(self.validation)):
+        better = loss < self.lowest
+        self.lowest, self.stale = min(loss, self.lowest), 0 if better else self.stale + 1
+        if self.objective.keep is Keep.last or better or self.validation is None:
             self.validation, self.kept_step = rows, self.step
             if self.objective.keep is Keep.best:
                 self.kept = {name: p.detach().clone() for name, p in self.parameters.items()}
@@ -93,6 +103,6 @@ class CellState:
                 self.parameters[name].copy_(value)
 
 
-def mean_loss(rows: np.ndarray | None) -> float:
+def mean_loss(rows: np.ndarray) -> float:
     """Nats per label of validation rows (rows, 2)."""
-    return float("nan") if rows is None else float(rows[:, 0].sum() / rows[:, 1].sum())
+    return float(rows[:, 0].sum() / rows[:, 1].sum())

@@ -13,7 +13,17 @@ from tunegrid.atomic import write_atomically
 from tunegrid.objective.cell_state import CellState
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
-COUNTERS = ("step", "tokens", "seconds", "validation_seconds", "diverged", "kept_step", "validated_step")
+COUNTERS = (
+    "step",
+    "tokens",
+    "seconds",
+    "validation_seconds",
+    "diverged",
+    "kept_step",
+    "validated_step",
+    "lowest",
+    "stale",
+)
 
 
 def path_in(folder: Path) -> Path:

@@ -48,6 +48,8 @@ class Sft(Objective):
     """Of the training loss; validation loss is never smoothed."""
     validate_every: int
     """Steps between validations; each is also a checkpoint to go on from."""
+    patience: int | None
+    """Validations in a row without a lower loss after which a cell stops; null: it takes all its steps."""
     keep: Keep
 
     def __post_init__(self) -> None:
@@ -71,6 +73,8 @@ class Sft(Objective):
             self.label_smoothing,
         )
         require(self.validate_every >= 1, "objective.validate_every", "be at least 1", self.validate_every)
+        patience = self.patience
+        require(patience is None or patience >= 1, "objective.patience", "be at least 1 or null", patience)
 
     def per_cell(self) -> tuple[str, ...]:
         return (
@@ -82,6 +86,7 @@ class Sft(Objective):
             "weight_decay",
             "clip_norm",
             "label_smoothing",
+            "patience",
             "keep",
         )
 
