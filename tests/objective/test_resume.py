@@ -15,6 +15,8 @@ from tunegrid import interrupt
 from tunegrid.method.full import Full
 from tunegrid.objective.checkpoint import path_in
 from tunegrid.objective.sft import Keep
+from tunegrid.objective.sft_training import rows_at
+from tunegrid.pack.batch import CellRows
 from tunegrid.pack.pack import Pack
 
 CASES = {
@@ -75,4 +77,10 @@ def test_best_weights_are_those_of_the_lowest_validation_loss(tmp_path: Path) ->
     losses = outcome.journals[0].column("val_loss")
     rows = outcome.trained[0].validation
     assert rows[:, 0].sum() / rows[:, 1].sum() == pytest.approx(min(losses))
-    assert outcome.trained[0].kept_step == 5 * (1 + int(np.argmin(losses)))
+    assert outcome.trained[0].kept_step == 5 * (1 + int(np.argmin(losses))) < 20
+
+    prepared, member = data(), outcome.pack.members[0]
+    batch = outcome.pack.forward.collate([CellRows(member.name, rows_at(prepared.validation, range(10)), None)])
+    with torch.no_grad(), outcome.pack.router.over(*batch.shares):
+        nll = outcome.pack.forward.losses(batch, torch.zeros(len(batch.labels.ids)), 0.0)[1]
+    assert float(nll.mean()) == pytest.approx(min(losses), rel=1e-5)  # the weights left in the model are those
