@@ -22,8 +22,18 @@ def _routed_forward(layer: LoraLinear, router: Router, x: Tensor) -> Tensor:
     out = layer.base_layer(x)
     spans = [s for s in router.spans(x.numel() // x.shape[-1]) if s.share.name in layer.lora_A]
     parts = [_part(layer, span, x) for span in spans]
-    weights = [pair[span.share.name].weight for span in spans for pair in (layer.lora_A, layer.lora_B)]
-    return low_rank_update(out, x, parts, cast(list[Tensor], weights))
+    own = [pair[span.share.name].weight for span in spans for pair in (layer.lora_A, layer.lora_B)]
+    weights = [_as_used(cast(Tensor, weight), router, x.dtype) for weight in own]
+    return low_rank_update(out, x, parts, weights)
+
+
+def _as_used(weight: Tensor, router: Router, dtype: torch.dtype) -> Tensor:
+    """The weight itself, or its cast to `dtype` where the router keeps casts."""
+    if router.casts is None:
+        return weight
+    if id(weight) not in router.casts:
+        router.casts[id(weight)] = weight.detach().to(dtype)
+    return router.casts[id(weight)]
 
 
 def _part(layer: LoraLinear, span: Span, x: Tensor) -> LowRank:

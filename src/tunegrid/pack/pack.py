@@ -70,7 +70,8 @@ class Pack:
             self.base.set_attn_implementation("sdpa")
         contiguous = self.base.get_output_embeddings().register_forward_pre_hook(_contiguous)
         try:
-            yield
+            with self.router.fixed_weights():
+                yield
         finally:
             contiguous.remove()
             self.base.set_attn_implementation(before)

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Generator
+    from torch import Generator, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Router:
     """Tells every adapted layer of a model how the batch it sees is divided."""
 
     shares: tuple[Share, ...] = field(default=())
+    casts: "dict[int, Tensor] | None" = None
+    """Adapter weights in the base's dtype, by the id of the parameter, while they do not change; None in training."""
 
     def spans(self, rows: int) -> list[Span]:
         """Lay the shares over an activation flattened to (`rows`, features).
@@ -48,6 +50,15 @@ class Router:
         scale = rows // total
         stops = list(accumulate(share.units * scale for share in self.shares))
         return [Span(s, stop - s.units * scale, stop) for s, stop in zip(self.shares, stops, strict=True) if s.units]
+
+    @contextmanager
+    def fixed_weights(self) -> Iterator[None]:
+        """Cast every adapter weight once inside the `with` block, rather than at every step of decoding."""
+        self.casts = {}
+        try:
+            yield
+        finally:
+            self.casts = None
 
     @contextmanager
     def over(self, *shares: Share) -> Iterator[None]:

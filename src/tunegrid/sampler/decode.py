@@ -32,16 +32,17 @@ def decode(
 ) -> list[list[str]]:
     """The answer of each member of `pack` (outer list) to each test question (inner list), without special tokens.
 
-    Each distinct prompt is decoded once for each member, with a key-value cache; prompts of like length share a batch.
-    `rows_at_once` counts sequences (prompts × beams).
+    Each distinct prompt is decoded once for each member, with a key-value cache. A batch is filled with one member's
+    prompts after another's, long ones first: a member that rambles (the untrained base) keeps its own batches long, not
+    all of them. `rows_at_once` counts sequences (prompts × beams).
     """
     prompts = sorted({tuple(q.prompt_ids) for q in data.questions}, key=len, reverse=True)
-    jobs: list[Job] = [(member, prompt) for prompt in prompts for member in range(len(pack.members))]
+    jobs: list[Job] = [(member, prompt) for member in range(len(pack.members)) for prompt in prompts]
     size = max(1, rows_at_once // sampler.rows_per_prompt())
     answers: dict[Job, str] = {}
     with torch.inference_mode(), pack.generating():
         for start in range(0, len(jobs), size):
-            batch = sorted(jobs[start : start + size], key=lambda job: job[0])  # a member's rows side by side
+            batch = jobs[start : start + size]
             answers |= dict(zip(batch, _decode_batch(sampler, pack, batch, tokenizer, data.stop_ids), strict=True))
             report(len(answers), len(jobs), "")
     return [[answers[member, tuple(q.prompt_ids)] for q in data.questions] for member in range(len(pack.members))]
