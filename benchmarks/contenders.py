@@ -99,6 +99,7 @@ def trl(model: Embedded, rank: int, rows: TokenizedRows, steps: int, batch_size:
             warmup_steps=0,
             max_grad_norm=1.0,
             max_length=None,
+            completion_only_loss=True,  # not inferred from tokenised rows
             shuffle_dataset=False,
             train_sampling_strategy="sequential",
             gradient_checkpointing=False,
