@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from tunegrid.hardware.machine import device_of
 from tunegrid.hardware.meter import Meter, Phase
 from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
+from tunegrid.metrics.likelihood import likelihood_scores
 from tunegrid.objective import Trained
 from tunegrid.provenance import commit, now, versions
 from tunegrid.result import Cost, Failure, Result, ScoreValue, Status
@@ -59,7 +59,8 @@ class PackRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for journal in self.journals:
-            files = [path for path in [journal.cell.path("result.json")] if path.exists()]
+            result = journal.cell.path("result.json")
+            files = [result] if result.exists() else []
             journal.recorder.finish(self.values[journal.cell.id], files, 0 if kind is None else 1)
 
     def write(
@@ -79,12 +80,11 @@ class PackRecord:
                     for q, answer in zip(data.questions, answers[i], strict=True)
                 ]
             )
-            known = [*_likelihood(trained[i]), *(s for s in scores[i] if isinstance(s, Score))]
-            cell.write_samples(known)
+            all_scores = [*likelihood_scores(trained[i].validation), *scores[i]]
+            cell.write_samples(score for score in all_scores if isinstance(score, Score))
             cell.run.method.save(pack.adapted, member.name, cell.path("adapter"))
-            unavailable = {s.name: s.reason for s in scores[i] if isinstance(s, Unavailable)}
-            result = self._result(cell, pack, data, trained, i, known)
-            cell.write_result(replace(result, unavailable=unavailable))
+            result = self._result(cell, pack, data, trained, i, all_scores)
+            cell.write_result(result)
             self.values[cell.id] = {name: score.value for name, score in result.scores.items()}
 
     def _result(
@@ -94,15 +94,15 @@ class PackRecord:
         data: "PreparedData",
         trained: Sequence[Trained],
         index: int,
-        scores: Sequence[Score],
+        scores: Sequence[Score | Unavailable],
     ) -> Result:
         own = trained[index]
         return Result(
             id=cell.id,
             status=Status.DIVERGED if own.diverged else Status.DONE,
             config=cell.config,
-            scores={score.name: _value(score) for score in scores},
-            unavailable={},
+            scores={score.name: _value(score) for score in scores if isinstance(score, Score)},
+            unavailable={score.name: score.reason for score in scores if isinstance(score, Unavailable)},
             cost=self._cost(cell, pack, trained, index),
             protocol=_protocol(cell, pack, data, own),
             versions=versions(),
@@ -137,10 +137,6 @@ class PackRecord:
 
 def _info(cell: Cell) -> RunInfo:
     return RunInfo(id=cell.id, name=cell.title, group=cell.run.name, config=cell.config, folder=cell.folder)
-
-
-def _likelihood(trained: Trained) -> list[Score]:
-    return [Score("val_loss", trained.validation), Score("perplexity", trained.validation)]
 
 
 def _value(score: Score) -> ScoreValue:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter
-    from transformers import PreTrainedModel
 
     from tunegrid.pack.route import Router
 
@@ -45,8 +44,3 @@ class Method(ABC):
     def freezes_base(self) -> bool:
         """Whether the base stays as it was loaded, so that it may be held in the hardware's precision."""
         return True
-
-
-def frozen(model: "PreTrainedModel") -> "PreTrainedModel":
-    """Mark every parameter of the base as not trained."""
-    return model.requires_grad_(False)

@@ -23,6 +23,7 @@ class Watch(Callback):
     ):
         self.states, self.journals, self.report = states, journals, report
         self._since = 0.0
+        self._saved: list[tuple[int, int | None]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock of training, and take signals back: Lightning's handler exits with 0 and no checkpoint."""
@@ -72,6 +73,10 @@ class Watch(Callback):
         return f"loss {losses[0]:.3f}" if len(losses) == 1 else f"loss {min(losses):.3f} to {max(losses):.3f}"
 
     def _checkpoint(self, trainer: Trainer) -> None:
+        now = [(state.step, state.validated_step) for state in self.states]
+        if now == self._saved:
+            return  # training ended with a validation, which has saved already
+        self._saved = now
         for state in self.states:
             if state.parameters:
                 save_checkpoint(state, trainer.optimizers[0], self.journals[state.member.name].folder)
