@@ -71,15 +71,17 @@ def test_a_damaged_checkpoint_is_not_read(tmp_path: Path) -> None:
 
 
 def test_best_weights_are_those_of_the_lowest_validation_loss(tmp_path: Path) -> None:
-    """A learning rate far too high makes later validations worse than the first."""
-    wild = [sft(keep=Keep.best, learning_rate=0.3, clip_norm=None, warmup_steps=0)]
-    outcome = train(members(lora(4)), wild, tmp_path)
+    """Four random rows learnt by heart tell nothing of others: every validation is worse than the one before."""
+    wild = [sft(keep=Keep.best, learning_rate=0.03, clip_norm=None, warmup_steps=0)]
+    prepared = data(rows=4)
+    outcome = train(members(Full(kind="full")), wild, tmp_path, prepared=prepared)
     losses = outcome.journals[0].column("val_loss")
     rows = outcome.trained[0].validation
     assert rows[:, 0].sum() / rows[:, 1].sum() == pytest.approx(min(losses))
-    assert outcome.trained[0].kept_step == 5 * (1 + int(np.argmin(losses))) < 20
+    assert sorted(losses) == losses
+    assert outcome.trained[0].kept_step == 5
 
-    prepared, member = data(), outcome.pack.members[0]
+    member = outcome.pack.members[0]
     batch = outcome.pack.forward.collate([CellRows(member.name, rows_at(prepared.validation, range(10)), None)])
     with torch.no_grad(), outcome.pack.router.over(*batch.shares):
         nll = outcome.pack.forward.losses(batch, torch.zeros(len(batch.labels.ids)), 0.0)[1]
