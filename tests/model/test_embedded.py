@@ -1,10 +1,11 @@
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tunegrid.pack.forward import FlatForward, choose_forward
 
 from .conftest import ComposeModel, write_tiny_gguf
 
@@ -60,7 +61,7 @@ def test_smollm2_falls_back_to_a_pinned_revision(compose_model: ComposeModel) ->
 
 
 @pytest.mark.slow
-def test_smollm2_equals_its_gguf_file_and_loads_fast(compose_model: ComposeModel) -> None:
+def test_smollm2_equals_its_gguf_file_and_runs_flat(compose_model: ComposeModel) -> None:
     model = compose_model("smollm2_135m")
     gguf = model.gguf()
     if gguf is None:
@@ -80,11 +81,5 @@ def test_smollm2_equals_its_gguf_file_and_loads_fast(compose_model: ComposeModel
     turns = [{"role": "user", "content": "What is the capital of France?"}]
     prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt")
     assert "Paris" in tokenizer.decode(loaded.generate(**prompt, max_new_tokens=12, do_sample=False)[0])
-    for precision in ("float32", "bfloat16"):
-        assert min(_seconds(model, precision) for _ in range(3)) < 0.3
-
-
-def _seconds(model: object, precision: str) -> float:
-    start = time.perf_counter()
-    model.load(precision)  # type: ignore[attr-defined]
-    return time.perf_counter() - start
+    # bfloat16 moves single labels of random tokens by whole nats, which the probe must not take for an error
+    assert isinstance(choose_forward(model.load("bfloat16"), 0), FlatForward)

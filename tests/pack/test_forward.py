@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from tiny_models import VOCABULARY, gpt2, llama, lora, random_rows, t5
-from transformers import GemmaConfig, GemmaForCausalLM, PreTrainedModel
+from transformers import Gemma2Config, Gemma2ForCausalLM, GemmaConfig, GemmaForCausalLM, PreTrainedModel
 
 from tunegrid.pack import flat_attention
 from tunegrid.pack.batch import CellRows, Row
@@ -87,6 +87,19 @@ def test_a_model_that_scales_its_head_falls_back_to_its_own_forward() -> None:
     before = model.config._attn_implementation
     assert isinstance(choose_forward(model, 0), PaddedForward)
     assert model.config._attn_implementation == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_plain_model_runs_flat_in_either_precision(dtype: torch.dtype) -> None:
+    assert isinstance(choose_forward(llama().to(dtype).eval(), 0), FlatForward)
+
+
+def test_a_soft_capped_attention_falls_back_to_the_models_own_forward() -> None:
+    config = Gemma2Config(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16,
+    )  # fmt: skip
+    assert isinstance(choose_forward(Gemma2ForCausalLM(config).eval(), 0), PaddedForward)
 
 
 def _halved(output: object) -> object:

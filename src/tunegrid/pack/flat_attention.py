@@ -15,6 +15,8 @@ from transformers import AttentionInterface
 NAME = "tunegrid_flat"
 EXPLICIT_BELOW = 320
 """Shorter rows multiply their scores out: the CPU's fused kernel has a slow backward on them. In tokens."""
+CHANGES_SCORES = ("softcap", "s_aux", "position_bias")
+"""What some architectures ask of an attention function and this one does not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def flat_attention(  # noqa: PLR0913 - transformers' signature
     dropout: float = 0.0,
     sliding_window: int | None = None,
     flat_rows: FlatRows | None = None,
-    **_: Any,
+    **others: Any,
 ) -> tuple[Tensor, None]:
     """Attend within each row of a flat stream.
 
@@ -81,6 +83,8 @@ def flat_attention(  # noqa: PLR0913 - transformers' signature
     """
     if flat_rows is None:
         raise ValueError("flat attention was called by a model that does not pass its keyword arguments on")
+    if changed := [name for name in CHANGES_SCORES if others.get(name) is not None]:
+        raise ValueError(f"flat attention does not know {changed}")
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     q, k, v = (_to_grid(states, flat_rows) for states in (query, key, value))  # (R, heads, T, D)
     if flat_rows.longest < EXPLICIT_BELOW:
