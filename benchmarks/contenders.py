@@ -22,7 +22,7 @@ from transformers import TrainerCallback  # noqa: E402
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 from tunegrid.data.token_rows import PreparedData, TokenizedRows  # noqa: E402
-from tunegrid.hardware import Accelerator, Hardware, Precision  # noqa: E402
+from tunegrid.hardware import Accelerator, Hardware, Precision, Strategy  # noqa: E402
 from tunegrid.method.lora import AlphaPolicy, Initialisation, Lora  # noqa: E402
 from tunegrid.model.embedded import Embedded  # noqa: E402
 from tunegrid.objective.row_order import rows_of_step  # noqa: E402
@@ -167,6 +167,8 @@ def _sft(steps: int, batch_size: int) -> Sft:
 def _machine() -> Hardware:
     return Hardware(
         accelerator=Accelerator.auto,
+        devices=1,
+        strategy=Strategy.single,
         precision=Precision.bfloat16,
         threads=None,
         tokens_per_pass=2048,

@@ -5,8 +5,8 @@ from typing import cast
 from hydra import compose, initialize_config_module
 
 from tunegrid.config import resolve
-from tunegrid.grid import register
 from tunegrid.model.embedded import Embedded
+from tunegrid.sweep.grid import register
 
 
 def smollm2() -> Embedded:

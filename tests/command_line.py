@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 STAND_IN = Path(__file__).parent / "stand_in"
@@ -21,7 +23,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     }
 
 
-def start(folder: Path, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+def start(folder: Path, *arguments: str, stderr: int = subprocess.PIPE, **more: str) -> "subprocess.Popen[str]":
     """Start `tunegrid ARGUMENTS` in `folder/work`."""
     work = folder / "work"
     work.mkdir(exist_ok=True)
@@ -30,7 +32,7 @@ def start(folder: Path, *arguments: str, **more: str) -> "subprocess.Popen[str]"
         cwd=work,
         env=environment(folder, **more),
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
 
@@ -60,3 +62,16 @@ def log(folder: Path) -> list[str]:
 def files(folder: Path) -> list[str]:
     """Everything the command left in its working directory."""
     return sorted(str(path.relative_to(folder / "work")) for path in (folder / "work").rglob("*"))
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    """Wait until a file is there."""
+    wait_until(path.exists, seconds)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds:g} s"
+        time.sleep(0.05)

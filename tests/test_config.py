@@ -4,9 +4,9 @@ import pytest
 
 from tunegrid.config import leaves, options, plain
 from tunegrid.errors import ConfigError
-from tunegrid.grid import grid_from
 from tunegrid.mistakes import explain, is_mistake
-from tunegrid.sweep_options import PackMode, Sweep
+from tunegrid.sweep.grid import grid_from
+from tunegrid.sweep.options import PackMode, Sweep
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -7,14 +7,20 @@ from pathlib import Path
 from tiny_models import llama, random_rows
 
 from tunegrid.data.token_rows import PreparedData, TokenizedRows
-from tunegrid.hardware import Accelerator, Hardware, Precision
+from tunegrid.hardware import Accelerator, Hardware, Precision, Strategy
 from tunegrid.method import Method
 from tunegrid.objective import Trained
 from tunegrid.objective.sft import Keep, Schedule, Sft
 from tunegrid.pack.pack import Member, Pack
 
 MACHINE = Hardware(
-    accelerator=Accelerator.cpu, precision=Precision.float32, threads=1, tokens_per_pass=256, generation_rows=8
+    accelerator=Accelerator.cpu,
+    devices=1,
+    strategy=Strategy.single,
+    precision=Precision.float32,
+    threads=1,
+    tokens_per_pass=256,
+    generation_rows=8,
 )
 
 
@@ -62,13 +68,13 @@ class Outcome:
     journals: list[MemoryJournal]
 
 
-def data(rows: int = 30) -> PreparedData:
+def data(rows: int = 30, validation_rows: int = 10) -> PreparedData:
     """Random rows; nothing to learn but the rows themselves."""
 
     def part(count: int, seed: int) -> TokenizedRows:
         return TokenizedRows.of([(r.prompt.tolist(), r.completion.tolist()) for r in random_rows(count, seed)])
 
-    return PreparedData(part(rows, 1), part(10, 2), [], (0,), "fingerprint", ())
+    return PreparedData(part(rows, 1), part(validation_rows, 2), [], (0,), "fingerprint", ())
 
 
 def members(*methods: Method, seeds: Sequence[int] | None = None) -> list[Member]:

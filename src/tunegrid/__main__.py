@@ -1,4 +1,4 @@
-"""The command line. `list`, `plan`, `table` and `score` are ours; everything else is Hydra's."""
+"""The command line. `list`, `plan`, `table`, `score`, `sync` and `verify` are ours; everything else is Hydra's."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-COMMANDS = ("list", "plan", "table", "score")
+COMMANDS = ("list", "plan", "table", "score", "sync", "verify")
 
 
 def main() -> int:
@@ -37,8 +37,8 @@ def _hydra() -> int:
     import hydra
 
     from tunegrid.arguments import check_flags, overrides_of
-    from tunegrid.grid import register
-    from tunegrid.job import attempt_job
+    from tunegrid.sweep.grid import register
+    from tunegrid.sweep.job import attempt_job
 
     flags = check_flags(sys.argv[1:])
     if flags.help:
@@ -77,9 +77,12 @@ def _reported(action: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        from tunegrid.job import CellsFailed
-        from tunegrid.sweep import ReportedError
+        from tunegrid.sweep.child import BUSY
+        from tunegrid.sweep.job import CellsBusy, CellsFailed
+        from tunegrid.sweep.supervise import ReportedError
 
+        if isinstance(error, CellsBusy):
+            return BUSY
         if isinstance(error, CellsFailed):
             print(error, file=sys.stderr)
             return 1
@@ -89,7 +92,7 @@ def _reported(action: Callable[[], int]) -> int:
             import traceback
 
             traceback.print_exc()
-        if not isinstance(error, ReportedError):
+        if not (isinstance(error, ReportedError) and error.is_here):
             print(f"error: {explain(error)}", file=sys.stderr)
         return 2
 

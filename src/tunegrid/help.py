@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
-from tunegrid.grid import composed, without_hydra
+from tunegrid.sweep.grid import composed, without_hydra
 
 
 def help_text(overrides: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first asks for an orderly stop, the second stops at once."""
+"""SIGINT, SIGTERM and SIGUSR1 (a cluster's warning): the first asks for an orderly stop, the second stops at once."""
 
 import os
 import signal
@@ -22,8 +22,8 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects: 130 for SIGINT, 143 for SIGTERM."""
-        return 128 + self.number
+        """What a shell expects: 130 for SIGINT, 143 for the others, which all mean SIGTERM."""
+        return 130 if self.number == signal.SIGINT else 143
 
 
 class _State:
@@ -35,8 +35,8 @@ _state = _State()
 
 
 def install() -> None:
-    """Raise `Interrupted` on SIGINT and SIGTERM, or, inside `deferred()`, only take note of the first one."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Raise `Interrupted` on such a signal, or, inside `deferred()`, only take note of the first one."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, _handle)
 
 
@@ -84,7 +84,9 @@ def follow_parent(seconds: float = 1.0) -> bool:
     def watch() -> None:
         while os.getppid() == int(parent):
             time.sleep(seconds)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the sweep read our stderr: writing to it would now fail
+        if not requested():  # a Ctrl-C came first: another signal would stop at once
+            os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="follow-parent", daemon=True).start()
     return True

@@ -53,7 +53,7 @@ def nearest_key(key: str, overrides: Sequence[str]) -> str:
 
 def known_keys(overrides: Sequence[str]) -> list[str]:
     """Dotted keys of the config composed from those of the overrides that choose an option; [] where that fails too."""
-    from tunegrid.grid import composed
+    from tunegrid.sweep.grid import composed
 
     pairs = [override.partition("=") for override in overrides if not override.startswith("-")]
     chosen = [f"{key}={value}" for key, _, value in pairs if key in GROUPS and "," not in value]

@@ -1,13 +1,14 @@
 """Any mistake in what the user gave us, in one line: the key, the problem, the way out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from traceback import walk_tb
 
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException, SearchPathException
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
 from yaml import MarkedYAMLError, YAMLError
 
+from tunegrid.atomic import DiskFullError
 from tunegrid.config import GROUPS, options
 from tunegrid.errors import UserError
 from tunegrid.known_names import nearest_key, unknown_option
@@ -20,10 +21,13 @@ KINDS = {
 }
 """How OmegaConf names a type, and how we do."""
 
+ENGINES = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}
+"""Launchers that come in packages of their own, and our extra that brings each."""
+
 
 def is_mistake(error: BaseException) -> bool:
     """Whether an exception is the user's mistake rather than ours: then it is one line and no traceback."""
-    known = isinstance(error, CompactHydraException | OmegaConfBaseException | YAMLError)
+    known = isinstance(error, CompactHydraException | OmegaConfBaseException | YAMLError | DiskFullError)
     return known or (isinstance(error, ValueError | TypeError) and _raised_by_hydra(error))
 
 
@@ -35,8 +39,9 @@ def _raised_by_hydra(error: BaseException) -> bool:
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
     """What is wrong, in one line. `overrides` are those the config was composed from: they tell the known names."""
-    if isinstance(error, UserError):
-        return one_line(str(error))
+    ours = next((seen for seen in _chain(error) if isinstance(seen, UserError | DiskFullError)), None)
+    if ours is not None:  # Hydra wraps what a plugin raises while it is made
+        return one_line(str(ours))
     if isinstance(error, MissingConfigException):
         return one_line(_missing_config(error))
     if isinstance(error, OverrideParseException):
@@ -55,6 +60,8 @@ def one_line(text: str) -> str:
 
 def _missing_config(error: MissingConfigException) -> str:
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    if group == "hydra/launcher" and option in ENGINES:
+        return f"hydra/launcher={option} is not installed; pip install 'tunegrid[{ENGINES[option]}]', or leave it out"
     if error.options:
         return unknown_option(group, option, error.options)
     if not error.missing_cfg_file:
@@ -179,9 +186,15 @@ def _field(name: str, message: str) -> str | None:
 def _omegaconf_error(error: BaseException) -> OmegaConfBaseException | None:
     """The OmegaConf error behind Hydra's: the one that knows its key, which is the outermost of them."""
     found: OmegaConfBaseException | None = None
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in _chain(error):
         if isinstance(seen, OmegaConfBaseException) and (found is None or not found.full_key):
             found = seen
-        seen = seen.__cause__ or seen.__context__
     return found
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and those behind it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__

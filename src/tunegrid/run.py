@@ -1,6 +1,6 @@
 """One cell, or a pack of cells on one base: config → model → data → method → objective → sampler → metrics → result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,16 @@ from tunegrid.model import Model
 from tunegrid.objective import Objective
 from tunegrid.prompt import Prompt
 from tunegrid.sampler import Sampler
-from tunegrid.sweep_options import PackMode, Sweep
+from tunegrid.sweep.options import PackMode, Sweep
 from tunegrid.table.spec import TableSpec
 from tunegrid.tracker import Tracker
 
 if TYPE_CHECKING:
-    from tunegrid.cell import Cell
+    from transformers import PreTrainedTokenizerBase
+
+    from tunegrid.cell.cell import Cell
+    from tunegrid.data.tokenized import PreparedData
+    from tunegrid.pack.pack import Pack
 
 
 @schema(None, "run")
@@ -45,37 +49,68 @@ class Run:
     sweep: Sweep
 
 
-def run_pack(cells: "Sequence[Cell]") -> None:
-    """Train, generate and score cells that share a base; each leaves a result. One cell is a pack of one."""
+def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
+    """Train, generate and score cells that share a base; each leaves a result. One cell is a pack of one.
+
+    `notes` go into every result's protocol.
+    """
     from tunegrid.quiet import hush
 
     hush()
-    from tunegrid.data.tokenized import prepare
-    from tunegrid.hardware.machine import load_onto, set_threads
+    from tunegrid.cell.record import PackRecord
     from tunegrid.hardware.meter import Meter, Phase
-    from tunegrid.pack.pack import Member, Pack
+    from tunegrid.hardware.ranks import together
     from tunegrid.progress import Progress
-    from tunegrid.record import PackRecord
-    from tunegrid.sampler.decode import decode
 
     run = cells[0].run
     meter = Meter()
-    set_threads(run.hardware)
-    record = PackRecord(cells, meter)
-    with Progress([cell.title for cell in cells]) as progress:
+    record = PackRecord(cells, meter, notes)
+    with together(run.hardware, train_along, cells), Progress([cell.title for cell in cells]) as progress:
+        from tunegrid.sampler.decode import decode  # imports torch: the other ranks have started by now
+
         with meter.phase(Phase.PREPARING), progress.stage("preparing"):
-            tokenizer = run.model.load_tokenizer()
-            data = prepare(run.data, tokenizer, run.prompt)
-            model = load_onto(run.hardware, run.model, run.method.freezes_base())
-            members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
-            pack = Pack(model, members, tokenizer.pad_token_id, strict=run.sweep.pack is PackMode.strict)
+            tokenizer, data, pack = _prepared(cells)
         with record:  # from here on there is something to record
             with meter.phase(Phase.TRAINING), progress.stage("training") as report:
                 objectives = [cell.run.objective for cell in cells]
                 trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
             with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
-                answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report)
+                pruned = [place for place, own in enumerate(trained) if own.pruned]
+                answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report, pruned)
             with meter.phase(Phase.SCORING), progress.stage("scoring"):
                 references = [question.references for question in data.questions]
-                scores = [run.metrics.score(of_cell, references) for of_cell in answers]
+                scores = [
+                    [] if place in pruned else run.metrics.score(of_cell, references)
+                    for place, of_cell in enumerate(answers)
+                ]
             record.write(pack, data, trained, answers, scores)
+
+
+def train_along(cells: "Sequence[Cell]") -> None:
+    """The part of `run_pack` for a rank other than the first: it helps to train, and leaves nothing."""
+    from tunegrid.quiet import hush
+
+    hush()
+    from tunegrid.objective.unrecorded import Unrecorded
+
+    run = cells[0].run
+    _, data, pack = _prepared(cells)
+    objectives = [cell.run.objective for cell in cells]
+    journals = [Unrecorded(cell.folder) for cell in cells]
+    run.objective.train(pack, objectives, data, run.hardware, journals, lambda done, total, text: None)
+
+
+def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, PreparedData, Pack]":
+    from tunegrid.data.token_index import remember
+    from tunegrid.data.tokenized import prepare
+    from tunegrid.hardware.machine import load_onto, set_threads
+    from tunegrid.pack.pack import Member, Pack
+
+    run = cells[0].run
+    set_threads(run.hardware)
+    tokenizer = run.model.load_tokenizer()
+    data = prepare(run.data, tokenizer, run.prompt)
+    remember(run.data, run.prompt, run.model.identity(), data)
+    model = load_onto(run.hardware, run.model, run.method.freezes_base())
+    members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
+    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict=run.sweep.pack is PackMode.strict)

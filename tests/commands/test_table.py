@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from omegaconf import DictConfig, OmegaConf
 from table.synthetic_cells import pending, sweep, write
 
 from tunegrid.commands.table import main
@@ -26,18 +28,20 @@ SPEC = TableSpec(
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, cells: list[CellRecord], root: Path) -> list[Sequence[str]]:
-    """Make `grid_of` give these cells; returns the overrides it was called with."""
+    """Make a grid of these cells; returns the overrides it was composed with."""
     run = SimpleNamespace(name="demo", table=SPEC, output_root=str(root))
     grid = [SimpleNamespace(id=cell.id, config=cell.config, folder=root / "cells" / cell.id, run=run) for cell in cells]
     for cell in cells:
         write(cell, root / "cells" / cell.id)
     calls: list[Sequence[str]] = []
 
-    def grid_of(experiment: str, overrides: Sequence[str]) -> list[SimpleNamespace]:
-        calls.append([experiment, *overrides])
-        return grid
+    @contextmanager
+    def composed(overrides: Sequence[str]) -> Iterator[tuple[None, DictConfig]]:
+        calls.append(overrides)
+        yield None, OmegaConf.create({"hydra": {"sweeper": {}, "overrides": {"task": overrides}}})
 
-    monkeypatch.setattr("tunegrid.grid.grid_of", grid_of)
+    monkeypatch.setattr("tunegrid.sweep.grid.composed", composed)
+    monkeypatch.setattr("tunegrid.sweep.grid.compose_grid", lambda *_: SimpleNamespace(cells=grid, run=run))
     return calls
 
 
@@ -46,7 +50,7 @@ def test_table_is_printed_and_written(
 ):
     calls = serve(monkeypatch, [*sweep({1: 0.6, 4: 0.7}, seeds=2), pending(8, 0)], tmp_path)
     assert main(["lora_rank", "objective.steps=5"]) == 0
-    assert calls == [["lora_rank", "objective.steps=5"]]
+    assert calls == [["experiments=lora_rank", "objective.steps=5"]]
     printed = capsys.readouterr().out
     assert "8, seed 0: not run yet" in printed
     assert "tunegrid experiments=lora_rank objective.steps=5" in printed

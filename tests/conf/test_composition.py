@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from tunegrid.cell import Cell
+from tunegrid.cell.cell import Cell
 from tunegrid.config import GROUPS
 from tunegrid.errors import ConfigError, DataError
-from tunegrid.grid import composed, grid_of, without_hydra
 from tunegrid.known_names import resolve_run
+from tunegrid.search.trials import Search
+from tunegrid.sweep.grid import arguments_of, composed, grid_of, without_hydra
 
 CONF = Path(__file__).parents[2] / "conf"
 EXPERIMENTS = sorted((CONF.parent / "experiments").glob("*.yaml"))
+SEARCHES = [path for path in EXPERIMENTS if "/hydra/sweeper: search" in path.read_text()]
+GRIDS = [path for path in EXPERIMENTS if path not in SEARCHES]
 OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.yaml"))
 REQUIRED = {
     "data/jsonl": ["data.path=nowhere.jsonl"],
@@ -62,7 +65,7 @@ def test_every_file_of_conf_is_an_option_of_a_known_group():
             assert path.relative_to(CONF).parts[0] in known, path
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
 def test_every_experiment_composes_all_of_its_cells(path: Path):
     text = path.read_text()
     assert text.startswith("# @package _global_\n")
@@ -75,10 +78,19 @@ def test_every_experiment_composes_all_of_its_cells(path: Path):
     assert all(isinstance(cell, Cell) and cell.run.name == path.stem for cell in cells)
 
 
+@pytest.mark.parametrize("path", SEARCHES, ids=lambda path: path.stem)
+def test_every_search_composes_the_ends_of_its_ranges(path: Path):
+    assert path.read_text().startswith("# @package _global_\n")
+    with composed([f"experiments={path.stem}"]) as (loader, master):
+        search = Search(loader, master, arguments_of(master))
+    assert len({corner.cell.id for corner in search.corners}) > 1
+    assert search.run.name == path.stem
+
+
 def test_discovery_imports_nothing_heavy():
     code = """
 import sys
-from tunegrid.grid import grid_from
+from tunegrid.sweep.grid import grid_from
 grid_from(["model=tiny", "method.rank=1,4", "tracker=wandb"])
 heavy = {"torch", "transformers", "peft", "lightning", "pytorch_lightning", "wandb", "matplotlib"} & set(sys.modules)
 assert not heavy, heavy

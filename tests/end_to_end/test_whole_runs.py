@@ -11,6 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, GPT2LMHeadModel
 
+from tunegrid.objective.row_order import rows_of_step
+
 SMALL = (
     "model=tiny",
     "tracker=none",
@@ -115,5 +117,9 @@ def test_a_run_that_does_not_learn_finitely_is_recorded_as_diverged(tmp_path: Pa
     assert run.returncode == 1
     status = {r["config"]["objective"]["learning_rate"]: r["status"] for r in results(tmp_path)}
     assert status == {0.01: "done", 1e30: "diverged"}
+    result = next(r for r in results(tmp_path) if r["status"] == "diverged")
+    size, total = result["config"]["objective"]["batch_size"], int(result["protocol"]["training_rows"])
+    assert result["error"]["message"] == f"not finite after step {result['cost']['steps']}"
+    assert result["error"]["rows"] == rows_of_step(0, result["cost"]["steps"], size, total)
     assert "diverged" in run.stderr
     assert "Traceback" not in run.stderr

@@ -1,11 +1,25 @@
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from tiny_models import lora, random_rows
 
 from tunegrid.errors import ConfigError
+from tunegrid.loss import linear_cross_entropy
+from tunegrid.method.full import Full
+from tunegrid.model import activations, memory
+from tunegrid.model.activations import Stream, input_width
 from tunegrid.model.count import adapted, shapes
-from tunegrid.model.memory import Adapter, Workload, fp32_rule, full_memory, lora_memory
-from tunegrid.model.target_layers import target_layers
+from tunegrid.model.memory import (
+    DTYPE_BYTES,
+    Adapter,
+    Workload,
+    fp32_rule,
+    full_memory,
+    kept_bytes,
+    lora_memory,
+)
+from tunegrid.pack import flat_attention
+from tunegrid.pack.batch import Batch, CellRows, Row
+from tunegrid.pack.pack import Member, Pack
 
 from .conftest import ComposeModel
 
@@ -13,73 +27,124 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning"),
     pytest.mark.filterwarnings("ignore:fan_in_fan_out:UserWarning"),  # GPT-2 has both kinds of layers
 ]
-PROMPT, COMPLETION = 200, 100
+NOTHING = Workload(Stream(0, 0, 1), None, 0)
 
 
 def test_rule_of_thumb_is_24_bytes_a_parameter() -> None:
-    memory = fp32_rule(1_000_000_000)
-    assert memory.total == 24_000_000_000
-    assert (memory.weights, memory.gradients, memory.optimizer) == (4_000_000_000, 4_000_000_000, 8_000_000_000)
+    rule = fp32_rule(1_000_000_000)
+    assert rule.total == 24_000_000_000
+    assert (rule.weights, rule.gradients, rule.optimizer) == (4_000_000_000, 4_000_000_000, 8_000_000_000)
 
 
 def test_full_training_without_a_batch_is_16_bytes_a_parameter(compose_model: ComposeModel) -> None:
     model = compose_model("gpt2_medium")
-    memory = full_memory(model.config_values(), shapes(model), "float32", Workload(0, 0, 0, 1))
-    assert memory.total == 16 * 354_823_168
+    found = full_memory(model.config_values(), shapes(model), "float32", NOTHING)
+    head = 2 * 4 * 50_257 * 1024  # its gradient is summed up by chunks, whatever the batch
+    assert found.total == 16 * 354_823_168 + head
 
 
 def test_a_pack_shares_one_base(compose_model: ComposeModel) -> None:
     model = compose_model("smollm2_135m")
     values, modules = model.config_values(), shapes(model)
     layers = adapted(modules, ["query", "value"])
-    one = lora_memory(values, modules, "bfloat16", Workload(0, 0, 0, 1), [Adapter(layers, 1)])
-    pack = lora_memory(values, modules, "bfloat16", Workload(0, 0, 0, 1), [Adapter(layers, 1), Adapter(layers, 1024)])
+    small, large = Adapter(layers, 1, False, 0.5), Adapter(layers, 1024, False, 0.5)
+    one = lora_memory(values, modules, "bfloat16", NOTHING, [small])
+    pack = lora_memory(values, modules, "bfloat16", NOTHING, [small, large])
     trained = 30 * ((576 + 576) + (576 + 192))
     assert one.weights == 2 * 134_515_008 + 4 * trained
     assert pack.total - one.total == 1024 * trained * (4 + 4 + 8)
 
 
+def test_constants_are_those_of_the_code_they_stand_for() -> None:
+    assert memory.LABEL_CHUNK == linear_cross_entropy.CHUNK
+    assert activations.FUSED_FROM == flat_attention.EXPLICIT_BELOW
+
+
+def test_layers_that_share_an_input_count_once(compose_model: ComposeModel) -> None:
+    modules = shapes(compose_model("smollm2_135m"))
+    assert input_width(adapted(modules, ["query", "value"])) == 30 * 576
+    assert input_width(adapted(modules, ["all-linear"])) == 30 * (576 + 576 + 576 + 1536)
+
+
 @pytest.mark.parametrize("architecture", ["LLAMA", "GPT2", "T5"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("lora", [True, False])
+@pytest.mark.parametrize("method", ["lora", "dropout", "full"])
+@pytest.mark.parametrize("longest", [30, 300])
 def test_activations_match_what_autograd_keeps(
-    architecture: str, precision: str, lora: bool, compose_model: ComposeModel
+    architecture: str, precision: str, method: str, longest: int, compose_model: ComposeModel
 ) -> None:
     model = compose_model("tiny", f"model.architecture={architecture}", "model.hidden=128", "model.layers=3")
     values, modules = model.config_values(), shapes(model)
-    load = Workload(PROMPT, COMPLETION if model.is_encoder_decoder else 0, 0, PROMPT)
-    if lora:
-        adapters = [Adapter(adapted(modules, ["query", "value"]), 8)]
-        estimate = lora_memory(values, modules, precision, load, adapters).activations
-    else:
-        estimate = full_memory(values, modules, precision, load).activations
-    assert estimate == pytest.approx(_kept_by_autograd(model.load(precision), lora), rel=0.15)
+    methods = {
+        "lora": [lora(8), lora(64)],
+        "dropout": [lora(8, dropout=0.5)],
+        "full": [Full(kind="full")],
+    }[method]
+    members = [Member(f"cell_{place}", one, place) for place, one in enumerate(methods)]
+    pack = Pack(model.load(precision), members, pad=0)
+    batch = pack.forward.collate(
+        [
+            CellRows(member.name, _rows(4, place, longest), torch.Generator().manual_seed(place))
+            for place, member in enumerate(members)
+        ]
+    )
+    layers = adapted(modules, ["query", "value"])
+    units = [share.units for share in batch.shares]
+    adapters = [
+        Adapter(layers, one.rank, one.dropout > 0, own / sum(units))
+        for one, own in zip(methods, units, strict=True)
+        if not isinstance(one, Full)
+    ]
+    estimate = kept_bytes(values, DTYPE_BYTES[precision], adapters, method == "full", _workload(batch))
+    assert estimate == pytest.approx(_kept_by_autograd(pack, batch), rel=0.15)
 
 
-def test_an_architecture_without_an_estimate_is_named(compose_model: ComposeModel) -> None:
+def test_an_architecture_without_an_estimate_is_named() -> None:
+    load = Workload(Stream(1, 1, 1), None, 1)
     with pytest.raises(ConfigError, match=r"no memory estimate for the architecture 'mamba'.*one step"):
-        full_memory({"model_type": "mamba", "vocab_size": 10}, [], "float32", Workload(1, 0, 1, 1))
+        full_memory({"model_type": "mamba", "vocab_size": 10}, [], "float32", load)
 
 
-def _kept_by_autograd(model: torch.nn.Module, lora: bool) -> int:
-    """Bytes of every distinct tensor that the forward pass saves, parameters and buffers apart."""
-    if lora:
-        get_peft_model(model, LoraConfig(r=8, target_modules=target_layers(model, ["query", "value"])))
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    own = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
+def _rows(count: int, seed: int, longest: int) -> list[Row]:
+    """Rows within the vocabulary of a tiny model."""
+    return [Row(row.prompt % 256, row.completion % 256) for row in random_rows(count, seed, longest)]
+
+
+def _workload(batch: Batch) -> Workload:
+    labels = len(batch.labels.ids)
+    if batch.flat_rows is not None:
+        return Workload(Stream(batch.tokens, batch.flat_rows.count, batch.flat_rows.longest), None, labels)
+    assert batch.decoder_ids is not None
+    rows, prompt = batch.input_ids.shape
+    targets = Stream(batch.decoder_ids.numel(), rows, max(prompt, batch.decoder_ids.shape[1]))
+    return Workload(Stream(batch.input_ids.numel(), rows, prompt), targets, labels)
+
+
+def _kept_by_autograd(pack: Pack, batch: Batch) -> int:
+    """Bytes of every distinct tensor that a forward pass keeps, parameters, buffers and what the loss keeps apart."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in [*pack.adapted.parameters(), *pack.adapted.buffers()]}
     saved: dict[int, torch.Tensor] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.untyped_storage().data_ptr() not in own:
+        at_loss = tensor.shape[-1:] == (pack.base.config.vocab_size,) or tensor.shape[0] == len(batch.labels.ids)
+        if tensor.untyped_storage().data_ptr() not in own and not at_loss:
             saved[tensor.untyped_storage().data_ptr()] = tensor  # kept alive, so that no address is used twice
         return tensor
 
-    tokens = torch.randint(3, 250, (1, PROMPT))
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        if model.config.is_encoder_decoder:
-            model.train()(input_ids=tokens, decoder_input_ids=tokens[:, :COMPLETION])
-        else:
-            model.train().base_model(input_ids=tokens, use_cache=False)
-    return sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
+    weights = torch.ones(len(batch.labels.ids))
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), pack.router.over(*batch.shares):
+        total, _ = pack.forward.losses(batch, weights, 0.0)
+    return sum(tensor.untyped_storage().nbytes() for tensor in saved.values()) + _masks(total)
+
+
+def _masks(total: torch.Tensor) -> int:
+    """Bytes of the dropout masks that the LoRA products in the graph of `total` hold on to."""
+    seen, todo, masks = set(), [total.grad_fn], 0
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        todo += [following for following, _ in node.next_functions]
+        masks += sum(part.keep.nbytes for part in getattr(node, "parts", ()) if part.keep is not None)
+    return masks

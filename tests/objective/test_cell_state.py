@@ -16,6 +16,12 @@ def test_every_step_draws_masks_of_its_own_and_the_same_ones_again() -> None:
     assert not torch.equal(draws[0], draws[1])
 
 
+def test_every_rank_draws_masks_of_its_own() -> None:
+    draws = [torch.rand(5, generator=state().generator(*at)) for at in ((3,), (3, 0), (3, 1), (3, 2), (2, 1))]
+    assert torch.equal(draws[0], draws[1])
+    assert len({tuple(draw.tolist()) for draw in draws[1:]}) == 4
+
+
 def test_clipping_scales_the_whole_gradient_to_the_limit() -> None:
     cell = state()
     cell.parameters["w"].grad = torch.tensor([3.0, 4.0, 0.0])

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,11 @@ from tunegrid.pack.pack import Pack
 
 CASES = {
     "lora": [lora(4, dropout=0.1)],
-    "pack": [lora(1), lora(8, dropout=0.1), lora(2)],
+    "pack": [lora(1), lora(8, dropout=0.1), lora(2), lora(4, dropout=0.2)],
     "full": [Full(kind="full")],
 }
+ACCUMULATING = replace(MACHINE, tokens_per_pass=32)
+"""A step of a cell is several passes."""
 
 
 @pytest.fixture
@@ -36,10 +39,10 @@ def signals() -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("stop_at", [3, 10, 17])
+@pytest.mark.parametrize("stop_at", [1, 4, 10, 13, 18])
 def test_a_stopped_run_goes_on_bit_for_bit(case: str, stop_at: int, tmp_path: Path, signals: None) -> None:
     cells, objectives = members(*CASES[case]), [sft(keep=Keep.best, learning_rate=1e-2)] * len(CASES[case])
-    whole = train(cells, objectives, tmp_path / "whole")
+    whole = train(cells, objectives, tmp_path / "whole", ACCUMULATING)
 
     pack = Pack(llama(), cells, pad=0)
     journals = [MemoryJournal(tmp_path / "cut" / cell.name) for cell in cells]
@@ -49,11 +52,11 @@ def test_a_stopped_run_goes_on_bit_for_bit(case: str, stop_at: int, tmp_path: Pa
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(interrupt.Interrupted):
-        objectives[0].train(pack, objectives, data(), MACHINE, journals, stop)
+        objectives[0].train(pack, objectives, data(), ACCUMULATING, journals, stop)
     assert max(journals[0].column("step")) == stop_at
 
     second = Pack(llama(), cells, pad=0)
-    trained = objectives[0].train(second, objectives, data(), MACHINE, journals, lambda *_: None)
+    trained = objectives[0].train(second, objectives, data(), ACCUMULATING, journals, lambda *_: None)
     for i, cell in enumerate(cells):
         assert journals[i].rows == whole.journals[i].rows
         np.testing.assert_array_equal(trained[i].validation, whole.trained[i].validation)

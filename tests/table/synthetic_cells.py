@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tunegrid.cell.integrity import digests
+from tunegrid.cell.result import Cost, Failure, Result, ScoreValue, Status
 from tunegrid.metrics.combine import combine
-from tunegrid.result import Cost, Failure, Result, ScoreValue, Status
 from tunegrid.table.cells import CellRecord
 
 CONFIG: dict[str, Any] = {
@@ -85,12 +86,12 @@ def out_of_memory(rank: int, seed: int) -> CellRecord:
 
 
 def write(cell: CellRecord, folder: Path) -> None:
-    """Write result.json and samples.json."""
+    """Write samples.json, and result.json, which names it."""
     folder.mkdir(parents=True)
     if cell.result is not None:
-        cell.result.write(folder / "result.json")
         samples = {name: {"statistics": rows.tolist()} for name, rows in cell.statistics.items()}
         (folder / "samples.json").write_text(json.dumps(samples), encoding="utf-8")
+        replace(cell.result, files=digests(folder)).write(folder / "result.json")
 
 
 def sweep(

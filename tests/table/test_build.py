@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from table.synthetic_cells import mean_statistics, out_of_memory, pending, record, sweep
 
+from tunegrid.cell.result import Cost
 from tunegrid.errors import ConfigError, DataError
-from tunegrid.result import Cost
 from tunegrid.table.build import build_table, verdict
 from tunegrid.table.cells import CellRecord
 from tunegrid.table.model import Standing, Table, Verdict

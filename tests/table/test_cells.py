@@ -1,12 +1,12 @@
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from table.synthetic_cells import config, mean_statistics, out_of_memory, record, write
 
+from tunegrid.cell.result import Status
 from tunegrid.errors import DataError
-from tunegrid.result import Status
 from tunegrid.table.cells import load_cell
 
 
@@ -27,24 +27,41 @@ def test_a_folder_without_result_is_pending(tmp_path: Path):
 
 
 def test_an_unfinished_cell_needs_no_samples(tmp_path: Path):
-    write(out_of_memory(4, 0), tmp_path / "a")
-    (tmp_path / "a" / "samples.json").unlink()
+    (tmp_path / "a").mkdir()
+    result = out_of_memory(4, 0).result
+    assert result is not None
+    result.write(tmp_path / "a" / "result.json")
     assert load_cell("a", config(4, 0), tmp_path / "a").status is Status.OOM
 
 
 @pytest.mark.parametrize(
-    ("samples", "message"),
+    ("name", "content", "reason"),
     [
-        (None, r"samples\.json: not the samples of a finished cell .*force=true"),
-        ("{", r"samples\.json: not the samples"),
-        (json.dumps({"BLEU": [1]}), r"samples\.json: not the samples"),
-        (json.dumps({"BLEU": {"statistics": []}}), r"BLEU\.statistics must be a non-empty list of rows"),
-        (json.dumps({"BLEU": {"statistics": [[1, 2], [3]]}}), r"samples\.json: not the samples"),
+        ("samples.json", None, "it is missing"),
+        ("samples.json", b"{", "1 bytes of 41"),
+        ("samples.json", b'{"ROUGE_L": {"statistics": [[0.9, 1.0]]}}', "its sha256 is another"),
+        ("result.json", b"{", "Expecting property name"),
     ],
 )
-def test_broken_samples_are_refused_by_name(tmp_path: Path, samples: str | None, message: str):
-    write(record(4), tmp_path / "a")
-    path = tmp_path / "a" / "samples.json"
-    path.unlink() if samples is None else path.write_text(samples, encoding="utf-8")
-    with pytest.raises(DataError, match=message):
+def test_a_damaged_cell_has_no_result_and_says_which_file_it_is(
+    name: str, content: bytes | None, reason: str, tmp_path: Path
+):
+    write(record(4, statistics={"ROUGE_L": mean_statistics([0.2])}), tmp_path / "a")
+    path = tmp_path / "a" / name
+    path.unlink() if content is None else path.write_bytes(content)
+    cell = load_cell("a", config(4, 0), tmp_path / "a")
+    assert cell.status is Status.DAMAGED and not cell.is_done
+    assert (cell.result, dict(cell.statistics), cell.score("ROUGE_L")) == (None, {}, None)
+    assert cell.damage is not None and cell.damage.startswith(f"{path}: not as it was written ({reason}")
+
+
+def test_samples_without_a_single_item_are_refused_by_name(tmp_path: Path):
+    write(replace(record(4), statistics={"ROUGE_L": np.empty((0, 2))}), tmp_path / "a")
+    with pytest.raises(DataError, match=r"samples\.json: ROUGE_L\.statistics must be a non-empty list of rows"):
         load_cell("a", config(4, 0), tmp_path / "a")
+
+
+def test_another_versions_cell_is_one_line_that_names_the_way_out(tmp_path: Path):
+    (tmp_path / "result.json").write_text('{"version": 1}')
+    with pytest.raises(DataError, match=r"result\.json: its shape is of version 1, .*; force=true runs the cell anew"):
+        load_cell("a", config(4, 0), tmp_path)

@@ -48,6 +48,23 @@ def test_all_files_are_written_and_the_table_printed(tmp_path: Path, capsys: pyt
     assert (folder / "table.md").read_text().endswith("](table.png)\n")
 
 
+def test_a_damaged_cell_is_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    cells = stored(sweep({None: 0.4, 1: 0.6, 4: 0.7}, seeds=2), tmp_path)
+    samples = cells[-1].folder / "samples.json"
+    samples.write_bytes(samples.read_bytes().replace(b"0", b"1", 1))
+    report("demo", cells, SPEC, tmp_path)
+    printed = capsys.readouterr()
+    assert printed.err == f"{samples}: not as it was written (its sha256 is another); the sweep runs the cell again\n"
+    note = "4, seed 1: damaged: what it left is not what was written; the sweep runs it again"
+    for form in ("md", "csv", "html"):
+        assert note in (tmp_path / "demo" / f"table.{form}").read_text()
+    assert ("score", "4", "ROUGE_L", "1") in {
+        (line[0], line[1], line[2], line[7])
+        for line in (text.split(",") for text in (tmp_path / "demo" / "table.csv").read_text().splitlines())
+        if len(line) > 7
+    }  # of its two seeds one is left
+
+
 def test_the_same_cells_give_the_same_bytes_and_what_is_there_is_not_drawn_again(tmp_path: Path):
     report("demo", stored(sweep({None: 0.4, 1: 0.6, 4: 0.7}, seeds=2), tmp_path), SPEC, tmp_path)
     folder = tmp_path / "demo"

@@ -24,7 +24,7 @@ class TunegridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the grid that `arguments` and `params` span."""
-        from tunegrid.sweep import sweep
+        from tunegrid.sweep.sweep import sweep
 
         assert self.hydra_context is not None and self.config is not None and self.launcher is not None
         sweep(self.hydra_context.config_loader, self.config, self.launcher, arguments)

@@ -1,42 +1,88 @@
-"""`tunegrid plan ...`: what the same arguments without `plan` would run. Writes nothing."""
+"""`tunegrid plan ...`: what the same arguments without `plan` would run, and what it would take. Writes nothing."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
 
 from tunegrid.arguments import check_flags, overrides_of
-from tunegrid.cell import Cell
-from tunegrid.grid import Grid, grid_from
-from tunegrid.job import counted, is_due
-from tunegrid.packing import PackPlan, plan_packs
+from tunegrid.cell.cell import Cell
+from tunegrid.data.row_lengths import RowLengths
+from tunegrid.search.options import is_search
+from tunegrid.search.report import describe
+from tunegrid.search.trials import Search
+from tunegrid.sweep.forecast import GB, Engine, Forecasts
+from tunegrid.sweep.forecast_memory import PARTS, PackMemory
+from tunegrid.sweep.forecast_time import PackTime, finished_cells
+from tunegrid.sweep.grid import Grid, arguments_of, compose_grid, composed
+from tunegrid.sweep.job import counted, is_due
+from tunegrid.sweep.packing import PackPlan, plan_packs
+from tunegrid.sweep.probe import probe
 
-USAGE = """usage: tunegrid plan [-m] [--config-dir DIR] OVERRIDES
+PROBE = "--probe"
+USAGE = """usage: tunegrid plan [--probe] [-m] [--config-dir DIR] OVERRIDES
 
-Show what a sweep with the same arguments would run: cells, duplicates, finished ones, packs. Writes nothing."""
+Show what a sweep with the same arguments would run: cells, duplicates, finished ones, packs, with a forecast of memory
+and, where cells like them are finished, of time. Writes nothing. --probe measures the time with three steps of each
+kind of pack, in a temporary folder."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command."""
-    flags = check_flags(arguments)
+    """Run the command. Raises `ConfigError` for a cell that cannot fit into memory."""
+    flags = check_flags([argument for argument in arguments if argument != PROBE])
     if flags.help:
         print(USAGE)
         return 0
-    print("\n".join(describe(grid_from(overrides_of(flags)))))
+    with composed(overrides_of(flags)) as (loader, master):
+        if is_search(master):
+            print("\n".join(describe(Search(loader, master, arguments_of(master)))))
+            return 0
+        grid = compose_grid(loader, master, arguments_of(master))
+        forecasts = Forecasts(Engine.of(master.hydra.launcher))
+        due = [point for point in grid.points if is_due(point.cell)]
+        packs = forecasts.packs(due)
+        probing = PROBE in arguments and packs
+        finished = probe(loader, master, packs) if probing else finished_cells(Path(grid.run.output_root))
+    times = [forecasts.time(pack.cells, finished) for pack in packs]
+    print("\n".join(cell_lines(grid, packs)))
+    print()
+    if packs:
+        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(pack_table(packs, forecasts, times))
+        print()
+    print("\n".join([totals(grid, len(due), packs), *notes(packs, forecasts, times)]))
     return 0
 
 
-def describe(grid: Grid) -> list[str]:
-    """The plan, line by line."""
-    due = [point for point in grid.points if is_due(point.cell)]
-    packs = plan_packs(due)
+def cell_lines(grid: Grid, packs: Sequence[PackPlan]) -> list[str]:
+    """A line for each cell of the grid and each duplicate."""
     numbers = {point.cell.id: number for number, pack in enumerate(packs, 1) for point in pack.points}
     width = max(len(point.cell.title) for point in grid.points)
     lines = [
         f"{point.cell.id}  {point.cell.title:{width}}  {_state(point.cell, numbers):12}  {' '.join(point.overrides)}"
         for point in grid.points
     ]
-    lines += [
+    return lines + [
         f"{'duplicate':16}  {'':{width}}  {'left out':12}  {' '.join(overrides)}" for overrides in grid.duplicates
     ]
-    return [*lines, "", totals(grid, len(due), packs)]
+
+
+def pack_table(packs: Sequence[PackPlan], forecasts: Forecasts, times: Sequence[PackTime | None]) -> Table:
+    """Each pack with its forecasts, memory in GB."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "cells", "memory", *PARTS, "time"):
+        table.add_column(heading, justify="left" if heading == "" else "right")
+    for number, (pack, time) in enumerate(zip(packs, times, strict=True), 1):
+        memory = forecasts.memory(pack.cells)
+        sizes = ["no forecast", *[""] * len(PARTS)] if isinstance(memory, str) else _sizes(memory)
+        seconds = "" if time is None else duration(time.total)
+        table.add_row(f"pack {number}", str(len(pack.points)), *sizes, seconds)
+    return table
+
+
+def _sizes(memory: PackMemory) -> list[str]:
+    return [f"{memory.total / GB:.2f} GB", *(f"{size / GB:.2f}" for size in memory.parts().values())]
 
 
 def totals(grid: Grid, due: int, packs: Sequence[PackPlan]) -> str:
@@ -51,6 +97,49 @@ def totals(grid: Grid, due: int, packs: Sequence[PackPlan]) -> str:
     return f"{' · '.join(parts)}{sizes}"
 
 
-def _state(cell: Cell, numbers: dict[str, int]) -> str:
+def notes(packs: Sequence[PackPlan], forecasts: Forecasts, times: Sequence[PackTime | None]) -> list[str]:
+    """What the forecasts come to, and what they rest on."""
+    return [*memory_notes(packs, forecasts), time_note(packs, forecasts, times)] if packs else []
+
+
+def memory_notes(packs: Sequence[PackPlan], forecasts: Forecasts) -> list[str]:
+    """The largest pack beside what is there; why there is no forecast; whether memory made packs smaller."""
+    found = [forecasts.memory(pack.cells) for pack in packs]
+    lines = [f"no forecast of memory: {reason}" for reason in dict.fromkeys(m for m in found if isinstance(m, str))]
+    known = [memory.total for memory in found if isinstance(memory, PackMemory)]
+    room = forecasts.room(packs[0].cells[0])
+    if known:
+        rows = forecasts.lengths(packs[0].cells[0])
+        guessed = isinstance(rows, RowLengths) and rows.estimated
+        have = f" of {room.limit_bytes / GB:.1f} GB ({room.source})" if room else ""
+        basis = "; rows not tokenised yet, their tokens estimated from characters" if guessed else ""
+        lines.append(f"memory: at most {max(known) / GB:.1f} GB{have}{basis}")
+    fewer = len(plan_packs([point for pack in packs for point in pack.points]))
+    if fewer < len(packs):
+        lines.append(f"memory: {counted(len(packs), 'pack')} where sweep.max_pack alone would give {fewer}")
+    return lines
+
+
+def time_note(packs: Sequence[PackPlan], forecasts: Forecasts, times: Sequence[PackTime | None]) -> str:
+    """The whole sweep's time and where the figure comes from."""
+    known = [time for time in times if time is not None]
+    if len(known) < len(packs):
+        share = f" for {len(packs) - len(known)} of {len(packs)} packs" if known else ""
+        return f"time unknown{share}; --probe measures three steps"
+    total = sum(time.total for time in known) / forecasts.at_once
+    return (
+        f"time: about {duration(total)}, from {counted(max(time.cells for time in known), 'finished cell')} like these"
+    )
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _state(cell: Cell, numbers: Mapping[str, int]) -> str:
     number = numbers.get(cell.id)
     return cell.status().value if number is None else f"pack {number}"

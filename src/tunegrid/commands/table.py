@@ -33,12 +33,21 @@ def main(arguments: Sequence[str]) -> int:
     if given.format is not None and given.format not in FORMATS:
         raise ConfigError(f"--format: {unknown('format', given.format, FORMATS)}")
 
-    from tunegrid.grid import grid_of
+    from tunegrid.search.options import is_search
+    from tunegrid.sweep.grid import arguments_of, compose_grid, composed
 
-    cells = grid_of(given.experiment, given.overrides)
-    run = cells[-1].run
-    command = " ".join(["tunegrid", f"experiments={given.experiment}", *given.overrides])
-    table = table_of(run.name, load_cells(cells), run.table, command)
+    overrides = [f"experiments={given.experiment}", *given.overrides]
+    command = " ".join(["tunegrid", *overrides])
+    with composed(overrides) as (loader, master):
+        if is_search(master):
+            from tunegrid.search.table import search_table
+            from tunegrid.search.trials import Search
+
+            search = Search(loader, master, arguments_of(master))
+            run, table = search.run, search_table(search, command)
+        else:
+            grid = compose_grid(loader, master, arguments_of(master))
+            run, table = grid.run, table_of(grid.run.name, load_cells(grid.cells), grid.run.table, command)
     if given.format is None:
         show(table, run.table, Path(run.output_root))
     else:

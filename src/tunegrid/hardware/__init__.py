@@ -22,17 +22,29 @@ class Precision(Enum):
     bfloat16 = "bfloat16"
 
 
+class Strategy(Enum):
+    """How a pack's training is spread over devices; named as Lightning names them."""
+
+    single = "single"
+    """One device."""
+    ddp = "ddp"
+    """A process for each device, with the whole model, its share of every step's rows, and the sum of all gradients."""
+
+
 @schema("hardware", "machine")
 @dataclass(kw_only=True, slots=True)
 class Hardware:
-    """One machine, or one of its GPUs."""
+    """One machine, or some of its GPUs."""
 
     accelerator: Accelerator
     """`auto`: the GPU if there is one."""
+    devices: int
+    """GPUs that train a pack together; on the CPU, processes."""
+    strategy: Strategy
     precision: Precision
     """`auto`: bfloat16 where the processor multiplies it natively, else float32."""
     threads: int | None
-    """CPU threads; null: every core this process may use."""
+    """CPU threads of each process; null: its share of the cores that this process may use."""
     tokens_per_pass: int
     """Tokens that go through the model at once. A step of a pack is as many passes as this needs: beyond the point
     where the matrix products are efficient, larger passes only cost memory."""
@@ -40,6 +52,12 @@ class Hardware:
     """Sequences (prompts × beams) decoded at once."""
 
     def __post_init__(self) -> None:
+        alone = self.strategy is Strategy.single
+        require(self.devices >= 1, "hardware.devices", "be at least 1", self.devices)
+        require(
+            self.devices == 1 or not alone, "hardware.strategy", f"be ddp for {self.devices} devices", self.strategy
+        )
+        require(self.devices > 1 or alone, "hardware.devices", "be at least 2 for strategy ddp", self.devices)
         require(self.threads is None or self.threads >= 1, "hardware.threads", "be at least 1 or null", self.threads)
         require(self.tokens_per_pass >= 1, "hardware.tokens_per_pass", "be at least 1", self.tokens_per_pass)
         require(self.generation_rows >= 1, "hardware.generation_rows", "be at least 1", self.generation_rows)

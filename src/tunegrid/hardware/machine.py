@@ -3,8 +3,10 @@
 import os
 from typing import TYPE_CHECKING
 
+from tunegrid.config import require
 from tunegrid.errors import ConfigError
-from tunegrid.hardware import Accelerator, Hardware, Precision
+from tunegrid.hardware import Accelerator, Hardware, Precision, Strategy
+from tunegrid.hardware.place import here
 from tunegrid.model import Model
 
 if TYPE_CHECKING:
@@ -12,20 +14,41 @@ if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
     from transformers import PreTrainedModel
 
+    from tunegrid.hardware.data_parallel import DataParallel
+
 
 def device_of(hardware: Hardware) -> "torch.device":
-    """The device that tensors live on. Raises `ConfigError` where a GPU is asked for and there is none."""
+    """The device that this process's tensors live on.
+
+    Raises `ConfigError` where a GPU is asked for and there is none.
+    """
     import torch
 
     if hardware.accelerator is Accelerator.cpu:
         return torch.device("cpu")
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return torch.device("cuda", here().rank) if hardware.devices > 1 else torch.device("cuda")
     if hardware.accelerator is Accelerator.gpu:
         raise ConfigError(
             "hardware.accelerator is gpu but no GPU is visible to torch; use hardware=cpu or hardware=auto"
         )
     return torch.device("cpu")
+
+
+def check_devices(hardware: Hardware) -> None:
+    """Raise `ConfigError` where there are fewer devices than asked for. Imports torch to count GPUs only."""
+    if hardware.accelerator is Accelerator.cpu or device_of(hardware).type == "cpu":
+        there, kind = cores(), "CPU cores that this process may use"
+    else:
+        import torch
+
+        there, kind = torch.cuda.device_count(), "GPUs visible to torch"
+    require(hardware.devices <= there, "hardware.devices", f"be at most {there}, the {kind}", hardware.devices)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def precision_of(hardware: Hardware) -> str:
@@ -45,7 +68,7 @@ def set_threads(hardware: Hardware) -> None:
     """Use the configured number of CPU threads."""
     import torch
 
-    torch.set_num_threads(hardware.threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(hardware.threads or max(1, cores() // hardware.devices))
 
 
 def load_onto(hardware: Hardware, model: Model, frozen: bool) -> "PreTrainedModel":
@@ -59,12 +82,14 @@ def load_onto(hardware: Hardware, model: Model, frozen: bool) -> "PreTrainedMode
 
 
 def trainer(hardware: Hardware, validate_every: int, callbacks: "list[Callback]") -> "Trainer":
-    """A Lightning Trainer that goes through its batches once and leaves nothing on disk of its own accord."""
+    """A Lightning Trainer that goes through its batches once and leaves disk and signals alone."""
     from pytorch_lightning import Trainer
 
-    return Trainer(
+    made = Trainer(
         accelerator=device_of(hardware).type,
-        devices=1,
+        devices=hardware.devices,
+        strategy=_strategy(hardware),
+        use_distributed_sampler=False,  # the pack module divides each step's rows
         max_epochs=1,
         val_check_interval=validate_every,
         check_val_every_n_epoch=None,
@@ -75,3 +100,17 @@ def trainer(hardware: Hardware, validate_every: int, callbacks: "list[Callback]"
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    made._signal_connector.register_signal_handlers = _leave_signals  # type: ignore[method-assign]
+    return made
+
+
+def _strategy(hardware: Hardware) -> "DataParallel | str":
+    if hardware.strategy is Strategy.single:
+        return "auto"
+    from tunegrid.hardware.data_parallel import DataParallel
+
+    return DataParallel()
+
+
+def _leave_signals() -> None:
+    """Instead of Lightning's handler: that one ends with exit code 0 and no checkpoint, and talks to other ranks."""

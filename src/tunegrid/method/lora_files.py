@@ -9,6 +9,7 @@ from pathlib import Path
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
+from tunegrid.atomic import PART
 from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter
 from tunegrid.model.split_attention import FUSED
 
@@ -21,7 +22,7 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
     An adapter on GPT-2's separate projections becomes the equal one on its fused `c_attn`, unless other layers are
     adapted too: PEFT cannot give those another rank, and the files then fit a split model only.
     """
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=PART) as scratch:
         model.save_pretrained(scratch, selected_adapters=[name])
         saved = Path(scratch) / name
         with suppress(ValueError):

@@ -45,6 +45,10 @@ class Trained:
     """(validation rows, 2) float64: nll sum in nats and label count of each row, under the kept weights."""
     diverged: bool
     """A loss or gradient stopped being finite; the kept weights are the last good ones."""
+    diverged_rows: Sequence[int]
+    """Indices of the training rows of the batch that it happened at."""
+    pruned: bool
+    """A search stopped it before its last step."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -31,6 +31,8 @@ class CellState:
     loss: float | None = None
     """Of the last step."""
     diverged: bool = False
+    pruned: bool = False
+    """A search has asked it to stop early."""
     kept: dict[str, Tensor] = field(default_factory=dict)
     """A copy of the best weights so far; empty while the current ones are to be kept."""
     kept_step: int = 0
@@ -44,7 +46,8 @@ class CellState:
 
     def active(self) -> bool:
         """Whether the cell still has steps to take."""
-        return bool(self.parameters) and self.step < self.objective.steps and not (self.diverged or self.stopped())
+        ended = self.diverged or self.pruned or self.stopped()
+        return bool(self.parameters) and self.step < self.objective.steps and not ended
 
     def stopped(self) -> bool:
         """Whether validation has not improved for as long as the objective waits."""
@@ -60,9 +63,10 @@ class CellState:
         """The training rows of a step."""
         return rows_of_step(self.member.seed, step, self.objective.batch_size, total)
 
-    def generator(self, step: int) -> torch.Generator:
-        """Draws the dropout masks of a step."""
-        return torch.Generator().manual_seed(stream(self.member.seed, "dropout", step))
+    def generator(self, step: int, rank: int = 0) -> torch.Generator:
+        """Draws the dropout masks of a rank's share of a step."""
+        counters = (step, rank) if rank else (step,)
+        return torch.Generator().manual_seed(stream(self.member.seed, "dropout", *counters))
 
     def learning_rate(self) -> float:
         """Of the coming step."""

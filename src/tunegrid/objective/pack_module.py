@@ -9,6 +9,7 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch.optim import AdamW, Optimizer
 
+from tunegrid.hardware.collective import sum_gradients, sum_over_ranks
 from tunegrid.objective.cell_state import CellState
 from tunegrid.objective.passes import passes, tokens_of
 from tunegrid.pack.batch import CellRows, Row
@@ -47,10 +48,10 @@ class PackModule(LightningModule):
         self._step(optimizer, self._backward(cells))
 
     def _backward(self, cells: Sequence[CellRows]) -> dict[str, float]:
-        """Accumulate every cell's gradient; returns each cell's mean loss over its own labels."""
+        """Accumulate every cell's gradient over all ranks; returns each cell's mean loss over its own labels."""
         labels = {cell.name: sum(len(row.completion) for row in cell.rows) for cell in cells}
         losses = dict.fromkeys(labels, 0.0)
-        for piece in self._grouped(cells):
+        for piece in self._grouped([self._share(cell) for cell in cells]):
             batch = self.pack.forward.collate(piece)
             counts = torch.tensor(batch.labels.counts)
             shares = torch.tensor([1 / labels[cell.name] for cell in piece]).repeat_interleave(counts)
@@ -60,8 +61,16 @@ class PackModule(LightningModule):
                 self.manual_backward(total)
             for cell, part in zip(piece, nll.split(list(batch.labels.counts)), strict=True):
                 losses[cell.name] += float(part.sum()) / labels[cell.name]
-                self.states[cell.name].tokens += sum(map(tokens_of, cell.rows))
-        return losses
+        for cell in cells:
+            self.states[cell.name].tokens += sum(map(tokens_of, cell.rows))
+        sum_gradients([p for name in losses for p in self.states[name].parameters.values()])
+        summed = sum_over_ranks(torch.tensor(list(losses.values()), dtype=torch.float64, device=self.device))
+        return dict(zip(losses, summed.tolist(), strict=True))
+
+    def _share(self, cell: CellRows) -> CellRows:
+        """Of a cell's rows those that this rank runs; there may be none."""
+        own = cell.rows[self.trainer.global_rank :: self.trainer.world_size]
+        return CellRows(cell.name, own, cell.generator)
 
     def _grouped(self, cells: Sequence[CellRows]) -> list[list[CellRows]]:
         """Passes of cells with one label smoothing each."""
@@ -102,7 +111,14 @@ class PackModule(LightningModule):
         self._validation = {name: [] for name, state in self.states.items() if state.due_for_validation()}
 
     def validation_step(self, batch: list[Row], batch_idx: int) -> None:
-        """Add the losses of some validation rows, under every cell's weights."""
+        """Add the losses of some validation rows, under every cell's weights; ranks take the batches in turn.
+
+        Whole batches, so that a row's loss does not depend on how many ranks there are; another's rows count as zeros.
+        """
+        if batch_idx % self.trainer.world_size != self.trainer.global_rank:
+            for parts in self._validation.values():
+                parts.append(np.zeros((len(batch), 2)))
+            return
         cells = [CellRows(name, batch, None) for name in self._validation]
         for piece in passes(cells, self.tokens_per_pass, self.pack.strict):
             laid = self.pack.forward.collate(piece)
@@ -117,7 +133,8 @@ class PackModule(LightningModule):
         """Hand each cell its validation."""
         for name, parts in self._validation.items():
             state = self.states[name]
-            self.log_row(state, {"val_loss": state.validated(np.concatenate(parts))})
+            rows = sum_over_ranks(torch.from_numpy(np.concatenate(parts)).to(self.device))
+            self.log_row(state, {"val_loss": state.validated(rows.cpu().numpy())})
 
 
 def _optimizer(states: Sequence[CellState]) -> Optimizer | None:

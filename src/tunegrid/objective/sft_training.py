@@ -1,18 +1,18 @@
 """Training a pack: states, Trainer, checkpoints, and what it came to. Imports torch and lightning."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
 import torch
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from tunegrid import interrupt
 from tunegrid.data.tokenized import PreparedData, TokenizedRows
 from tunegrid.hardware import Hardware
-from tunegrid.hardware.machine import trainer
+from tunegrid.hardware.collective import connected
+from tunegrid.hardware.machine import device_of, trainer
+from tunegrid.hardware.place import here
 from tunegrid.objective import Journal, Objective, Trained
 from tunegrid.objective.cell_state import CellState
 from tunegrid.objective.checkpoint import load_checkpoint
@@ -44,14 +44,17 @@ def train_pack(
     validation: DataLoader[list[Row]] = DataLoader(ValidationBatches(data.validation), batch_size=None)
     watch = Watch(states, journal_of, report)
     lightning = trainer(hardware, validate_every, [watch])
-    if len(steps):
-        with interrupt.deferred(), suppress(SIGTERMException):  # Lightning's, before `Watch` takes signals back
-            lightning.fit(module, steps, validation)
-    if any(state.validated_step != state.step for state in states):
-        lightning.validate(module, validation, verbose=False)
+    device = device_of(hardware)
+    with connected(device):
+        if len(steps):
+            with interrupt.deferred():
+                lightning.fit(module, steps, validation)
+        if any(state.validated_step != state.step for state in states):
+            lightning.validate(module, validation, verbose=False)
+    pack.adapted.to(device)  # Lightning leaves it on the CPU
     for state in states:
         state.restore_kept()
-    return [_trained(state) for state in states]
+    return [_trained(state, len(data.train)) for state in states]
 
 
 def _states(pack: Pack, objectives: Sequence[Objective]) -> list[CellState]:
@@ -66,11 +69,12 @@ def _shared_validate_every(states: Sequence[CellState]) -> int:
 def _resume(states: Sequence[CellState], module: PackModule, journals: Mapping[str, Journal]) -> None:
     for state in states:
         journal = journals[state.member.name]
-        if module.optimizer is not None and load_checkpoint(state, module.optimizer, journal.folder):
-            journal.rewind(state.step)
+        if module.optimizer is not None:
+            load_checkpoint(state, module.optimizer, journal.folder)
+        journal.rewind(state.step)  # an attempt without a good checkpoint leaves rows too
 
 
-def _trained(state: CellState) -> Trained:
+def _trained(state: CellState, rows: int) -> Trained:
     assert state.validation is not None
     return Trained(
         steps=state.step,
@@ -80,6 +84,8 @@ def _trained(state: CellState) -> Trained:
         validation_seconds=state.validation_seconds,
         validation=state.validation,
         diverged=state.diverged,
+        diverged_rows=state.row_indices(state.step, rows) if state.diverged else (),
+        pruned=state.pruned,
     )
 
 
@@ -107,13 +113,11 @@ class Steps(Dataset[list[CellRows]]):
         if not 0 <= offset < self.length:
             return []
         steps = [(state, self.starts[state.member.name] + offset) for state in self.states]
-        return [
-            CellRows(
-                state.member.name, rows_at(self.rows, state.row_indices(step, len(self.rows))), state.generator(step)
-            )
-            for state, step in steps
-            if step < state.objective.steps
-        ]
+        return [self._of_cell(state, step) for state, step in steps if step < state.objective.steps]
+
+    def _of_cell(self, state: CellState, step: int) -> CellRows:
+        rows = rows_at(self.rows, state.row_indices(step, len(self.rows)))
+        return CellRows(state.member.name, rows, state.generator(step, here().rank))
 
 
 def rows_at(rows: TokenizedRows, indices: Sequence[int]) -> list[Row]:

@@ -7,9 +7,13 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from tunegrid import interrupt
+from tunegrid.cell.cell import STOP
 from tunegrid.objective import Journal
 from tunegrid.objective.cell_state import CellState
 from tunegrid.objective.checkpoint import save_checkpoint
+
+LOOK_EVERY = 10
+"""Steps between two looks for orders to stop a single cell."""
 
 
 class Watch(Callback):
@@ -26,18 +30,19 @@ class Watch(Callback):
         self._saved: list[tuple[int, int | None]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of training, and take signals back: Lightning's handler exits with 0 and no checkpoint."""
-        interrupt.install()
+        """Start the clock of training."""
         self._since = time.perf_counter()
         self._show()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Show progress; stop in good order where a signal has asked for it."""
+        """Show progress; stop in good order, on all ranks at the same step, where a signal has asked for it."""
         self._show()
-        if interrupt.requested():
+        if trainer.strategy.reduce_boolean_decision(interrupt.requested(), all=False):
             trainer.should_stop = True
+        if batch_idx % LOOK_EVERY == 0:
+            self._prune(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Charge what follows to validation."""
@@ -66,6 +71,13 @@ class Watch(Callback):
         total = max(state.objective.steps for state in self.states if state.parameters)
         self.report(max(state.step for state in self.states), total, self._note())
 
+    def _prune(self, trainer: Trainer) -> None:
+        """Stop the cells that a search has asked to stop, as rank 0 sees it."""
+        found = [name for name, journal in self.journals.items() if (journal.folder / STOP).exists()]
+        asked = trainer.strategy.broadcast(found)
+        for state in self.states:
+            state.pruned |= state.member.name in asked and state.active()
+
     def _note(self) -> str:
         losses = [state.loss for state in self.states if state.loss is not None]
         if not losses:
@@ -74,8 +86,8 @@ class Watch(Callback):
 
     def _checkpoint(self, trainer: Trainer) -> None:
         now = [(state.step, state.validated_step) for state in self.states]
-        if now == self._saved:
-            return  # training ended with a validation, which has saved already
+        if now == self._saved or not trainer.is_global_zero:
+            return  # training ended with a validation, which has saved already, or rank 0 saves
         self._saved = now
         for state in self.states:
             if state.parameters:

@@ -1,6 +1,6 @@
 """Answers of all cells of a pack to all test prompts, decoded together. Imports torch and transformers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from typing import Any, cast
 
@@ -29,15 +29,18 @@ def decode(
     tokenizer: PreTrainedTokenizerBase,
     rows_at_once: int,
     report: Callable[[int, int, str], None],
+    silent: Collection[int] = (),
 ) -> list[list[str]]:
     """The answer of each member of `pack` (outer list) to each test question (inner list), without special tokens.
 
+    Members whose places are in `silent` are not asked; their inner list is empty.
     Each distinct prompt is decoded once for each member, with a key-value cache. A batch is filled with one member's
     prompts after another's, long ones first: a member that rambles (the untrained base) keeps its own batches long, not
     all of them. `rows_at_once` counts sequences (prompts × beams).
     """
     prompts = sorted({tuple(q.prompt_ids) for q in data.questions}, key=len, reverse=True)
-    jobs: list[Job] = [(member, prompt) for member in range(len(pack.members)) for prompt in prompts]
+    places = range(len(pack.members))
+    jobs: list[Job] = [(member, prompt) for member in places if member not in silent for prompt in prompts]
     size = max(1, rows_at_once // sampler.rows_per_prompt())
     answers: dict[Job, str] = {}
     with torch.inference_mode(), pack.generating():
@@ -45,7 +48,8 @@ def decode(
             batch = jobs[start : start + size]
             answers |= dict(zip(batch, _decode_batch(sampler, pack, batch, tokenizer, data.stop_ids), strict=True))
             report(len(answers), len(jobs), "")
-    return [[answers[member, tuple(q.prompt_ids)] for q in data.questions] for member in range(len(pack.members))]
+    asked = [data.questions if member not in silent else [] for member in places]
+    return [[answers[member, tuple(q.prompt_ids)] for q in asked[member]] for member in places]
 
 
 def _decode_batch(

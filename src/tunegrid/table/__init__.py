@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tunegrid.cell import Cell
+    from tunegrid.cell.cell import Cell
     from tunegrid.table.spec import TableSpec
 
 

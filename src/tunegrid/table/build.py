@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from tunegrid.cell.result import Cost
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.metrics.combine import Combine, measure
-from tunegrid.result import Cost
 from tunegrid.table.cells import CellRecord, setting
 from tunegrid.table.model import Entry, RowHead, ScoreColumn, Standing, Table, Verdict
 from tunegrid.table.notes import missing_lines, table_notes

@@ -1,6 +1,5 @@
-"""Cells as the table needs them: result.json and samples.json, read and checked against each other."""
+"""Cells as the table needs them: result.json and samples.json, read and checked."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tunegrid.errors import DataError
-from tunegrid.result import Cost, Result, Status
+from tunegrid.cell.integrity import SAMPLES, read_result, read_samples
+from tunegrid.cell.result import Cost, Result, Status
+from tunegrid.errors import DamagedError, DataError
 
 REPEAT_KEYS = frozenset({"seed"})
 """Config keys in which repeats of one row may differ."""
@@ -26,14 +26,18 @@ class CellRecord:
     config: Mapping[str, Any]
     """Plain nested containers."""
     result: Result | None
-    """None where no result.json was written."""
+    """None where no result.json was written, or what it says cannot be believed."""
     statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Score name → (instances, k) additive statistics; a score without them has no interval."""
+    damage: str | None = None
+    """In one line, the file that is not what was written."""
 
     @property
     def status(self) -> Status:
-        """How the cell ended, or pending."""
-        return Status.PENDING if self.result is None else self.result.status
+        """How the cell ended, or pending, or damaged."""
+        if self.result is None:
+            return Status.PENDING if self.damage is None else Status.DAMAGED
+        return self.result.status
 
     @property
     def is_done(self) -> bool:
@@ -69,27 +73,17 @@ def setting(config: Mapping[str, Any], key: str) -> Any:
 def load_cell(identity: str, config: Mapping[str, Any], folder: Path) -> CellRecord:
     """Read one cell's folder. A folder without result.json is a pending cell.
 
-    Raises `DataError` naming the file where its content is not what a run writes.
+    Raises `DataError` naming the file where another version of tunegrid wrote it, or no test instance was scored.
     """
-    path = folder / "result.json"
-    if not path.exists():
-        return CellRecord(id=identity, config=config, result=None)
-    result = Result.read(path)
-    statistics = _statistics(folder / "samples.json") if result.status is Status.DONE else {}
-    return CellRecord(id=identity, config=config, result=result, statistics=statistics)
-
-
-def _statistics(path: Path) -> dict[str, np.ndarray]:
     try:
-        samples = json.loads(path.read_text(encoding="utf-8"))
-        arrays = {name: np.asarray(entry["statistics"], dtype=np.float64) for name, entry in samples.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise DataError(
-            f"{path}: not the samples of a finished cell ({problem}); rerun it with force=true"
-        ) from problem
-    for name, array in arrays.items():
+        result = read_result(folder)
+        statistics = read_samples(folder, result) if result is not None and result.status is Status.DONE else {}
+    except DamagedError as error:
+        return CellRecord(id=identity, config=config, result=None, damage=str(error))
+    for name, array in statistics.items():
         if array.ndim != 2 or not len(array):
             raise DataError(
-                f"{path}: {name}.statistics must be a non-empty list of rows; rerun the cell with force=true"
+                f"{folder / SAMPLES}: {name}.statistics must be a non-empty list of rows; "
+                "rerun the cell with force=true"
             )
-    return arrays
+    return CellRecord(id=identity, config=config, result=result, statistics=statistics)

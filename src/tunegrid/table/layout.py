@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tunegrid.result import Cost
+from tunegrid.cell.result import Cost
 from tunegrid.table.model import Entry, ScoreColumn, Standing, Table, Verdict
 from tunegrid.table.notes import TIED_MARK
 

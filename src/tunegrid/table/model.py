@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from tunegrid.result import Cost
+from tunegrid.cell.result import Cost
 
 
 class Standing(Enum):

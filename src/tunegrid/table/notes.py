@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tunegrid.result import Status
+from tunegrid.cell.result import Status
 from tunegrid.table.cells import CellRecord, setting
 from tunegrid.table.model import RowHead, ScoreColumn, Standing
 from tunegrid.table.rows import Row
@@ -31,6 +31,8 @@ def missing_lines(rows: Sequence[Row], command: str) -> tuple[str, ...]:
 def _state(cell: CellRecord) -> str:
     if cell.status is Status.PENDING:
         return "not run yet"
+    if cell.status is Status.DAMAGED:
+        return "damaged: what it left is not what was written; the sweep runs it again"
     error = cell.result.error if cell.result is not None else None
     return cell.status.value + (f" ({error.message})" if error is not None else "")
 

@@ -20,7 +20,7 @@ from tunegrid.table.records import to_csv, to_json
 from tunegrid.table.spec import TableSpec
 
 if TYPE_CHECKING:
-    from tunegrid.cell import Cell
+    from tunegrid.cell.cell import Cell
 
 FORMATS = {"json": to_json, "md": to_markdown, "tex": to_latex, "csv": to_csv, "html": to_html}
 """What `tunegrid table --format` knows."""
@@ -40,8 +40,12 @@ def report(name: str, cells: Sequence["Cell"], spec: TableSpec, output_root: Pat
 
 
 def load_cells(cells: Sequence["Cell"]) -> list[CellRecord]:
-    """Read the results of a grid, in its order."""
-    return [load_cell(cell.id, cell.config, cell.folder) for cell in cells]
+    """Read the results of a grid, in its order. Says on stderr which cells are damaged."""
+    records = [load_cell(cell.id, cell.config, cell.folder) for cell in cells]
+    for record in records:
+        if record.damage is not None:
+            print(record.damage, file=sys.stderr)
+    return records
 
 
 def table_of(name: str, records: Sequence[CellRecord], spec: TableSpec, how_to_run: str) -> Table:

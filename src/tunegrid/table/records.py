@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from enum import Enum
 from typing import Any
 
-from tunegrid.result import Cost
+from tunegrid.cell.result import Cost
 from tunegrid.table.model import Table
 
 HEADER = (

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunegrid.cell.identity import BOOKKEEPING
 from tunegrid.config import leaves
 from tunegrid.errors import ConfigError, unknown
-from tunegrid.identity import BOOKKEEPING
 from tunegrid.table.cells import REPEAT_KEYS, CellRecord, setting
 
 OUTSIDE_RESULT = (*BOOKKEEPING, "hardware", "schema.hardware", "data.path", "model.path")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tunegrid.config import schema
 from tunegrid.tracker import Recorder, RunInfo, Tracker
-from tunegrid.tracker.guarded import Guarded
 
 
 @schema("tracker", "csv")
@@ -15,15 +14,17 @@ from tunegrid.tracker.guarded import Guarded
 class Csv(Tracker):
     """Long format, so that a column never has to be added to a file that is being written."""
 
+    @property
+    def destination(self) -> str:
+        return "csv"
+
     def open(self, info: RunInfo) -> Recorder:
-        """Start `tracker/metrics.csv` anew."""
-        return Guarded("csv", lambda: _CsvRecorder(info))
+        return _CsvRecorder(info)
 
 
 class _CsvRecorder(Recorder):
     def __init__(self, info: RunInfo) -> None:
         self._folder = info.folder / "tracker"
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._file = (self._folder / "metrics.csv").open("w", encoding="utf-8", newline="", buffering=1)
         self._rows = csv.writer(self._file, lineterminator="\n")
         self._rows.writerow(["step", "name", "value"])

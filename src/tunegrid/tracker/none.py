@@ -1,8 +1,6 @@
 """No mirror: metrics.jsonl is all there is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tunegrid.config import schema
 from tunegrid.tracker import Recorder, RunInfo, Tracker
@@ -13,14 +11,9 @@ from tunegrid.tracker import Recorder, RunInfo, Tracker
 class NoTracker(Tracker):
     """Mirrors nothing."""
 
+    @property
+    def destination(self) -> None:
+        return None
+
     def open(self, info: RunInfo) -> Recorder:
-        """A recorder that forgets."""
-        return _Forgetful()
-
-
-class _Forgetful(Recorder):
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        pass
-
-    def finish(self, scores: Mapping[str, float], artifacts: list[Path], exit_code: int) -> None:
-        pass
+        raise AssertionError("without a destination nothing is opened")

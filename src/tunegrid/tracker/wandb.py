@@ -1,6 +1,8 @@
 """Weights & Biases. Offline by default: no key, no network, nothing outside the cell's folder."""
 
+import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -9,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from tunegrid.config import require, schema
 from tunegrid.tracker import Recorder, RunInfo, Tracker
-from tunegrid.tracker.guarded import Guarded
 
 if TYPE_CHECKING:
-    from wandb import Run
+    from wandb import Run, Settings
 
-ONLINE_PATIENCE_S = 20.0
-"""wandb alone waits 90 s for a server that does not answer."""
+INIT_S = 20.0
+"""For a server to answer; wandb alone waits 90 s."""
+FINISH_S = 60.0
+"""For a server to take what is left; wandb alone waits without end."""
+
+SYNCED = ".synced"
+"""Ends the name of the file with which `wandb sync` marks a folder that it need not send again."""
 
 
 class WandbMode(Enum):
@@ -40,56 +46,92 @@ class Wandb(Tracker):
     def __post_init__(self) -> None:
         require(bool(self.project), "tracker.project", "be a name", repr(self.project))
 
+    @property
+    def destination(self) -> str:
+        return f"wandb {self.mode.value} {f'{self.entity}/' if self.entity else ''}{self.project}"
+
+    def address(self) -> str | None:
+        if self.mode is WandbMode.offline:
+            return None
+        from wandb.sdk import wandb_setup
+
+        return wandb_setup.singleton().settings.base_url
+
     def open(self, info: RunInfo) -> Recorder:
-        """Start a run that shares nothing with the others open in this process."""
-        return Guarded("wandb", lambda: _WandbRecorder(self, info))
+        return _WandbRecorder(self, info)
 
 
 class _WandbRecorder(Recorder):
     def __init__(self, tracker: Wandb, info: RunInfo) -> None:
         folder = (info.folder / "tracker").absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        _keep_out_of_home(folder, tracker.mode)
+        _keep_to_itself(folder, tracker.mode)
         import wandb
 
-        self._name = f"{info.group}-{info.id}"
+        self._offline = tracker.mode is WandbMode.offline
+        self._earlier = list(folder.glob(f"wandb/offline-run-*-{info.id}"))
+        self.first_step = _first_unsynced(self._earlier) if self._offline else 0
         self._run: Run = wandb.init(
             project=tracker.project,
             entity=tracker.entity,
             group=info.group,
             name=info.name,
+            id=info.id,
             job_type="cell",
-            config=dict(info.config),
+            config=info.config(),
             dir=folder,
             mode=tracker.mode.value,
+            resume=None if self._offline else "allow",
             reinit="create_new",
-            settings=wandb.Settings(
-                silent=True, console="off", init_timeout=ONLINE_PATIENCE_S, disable_code=True, x_disable_stats=True
-            ),
+            settings=_settings(),
         )
+        if not self._offline:
+            self.first_step = self._run.starting_step
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        self._run.log(dict(values), step=step)
+        self._run.log(dict(values), step=step, commit=True)
 
     def finish(self, scores: Mapping[str, float], artifacts: list[Path], exit_code: int) -> None:
-        try:
-            self._run.summary.update(dict(scores))
-            if artifacts:
-                self._log_files(artifacts)
-        finally:
-            self._run.finish(exit_code=exit_code)
-
-    def _log_files(self, paths: list[Path]) -> None:
-        """Show what W&B can show, and keep every file as it is in one artifact."""
-        import wandb
-
-        shown = {path.name: shown for path in paths if (shown := _shown(path)) is not None}
+        self._run.summary.update(dict(scores))
+        for path in artifacts:
+            copy = shutil.copy(path, self._run.dir)
+            self._run.save(copy, base_path=self._run.dir, policy="end")
+        shown = {path.name: shown for path in artifacts if (shown := _shown(path)) is not None}
         if shown:
             self._run.log(shown)
-        bundle = wandb.Artifact(self._name, type="result")
-        for path in paths:
-            bundle.add_file(str(path)) if path.is_file() else bundle.add_dir(str(path), name=path.name)
-        self._run.log_artifact(bundle)
+        self._run.finish(exit_code=exit_code)
+        if not self._offline:
+            for folder in self._earlier:  # all it has is on the server: `wandb sync` would send it there again
+                (folder / f"run-{self._run.id}.wandb{SYNCED}").touch()
+
+
+def _first_unsynced(folders: list[Path]) -> int:
+    """The first step of a run that `wandb sync` has not sent. Removes the offline folders that it has not sent at all.
+
+    An offline run cannot be gone on with. The new folder has what the server lacks, which `wandb sync` appends there.
+    """
+    first = 0
+    for folder in folders:
+        summary = folder / "files" / "wandb-summary.json"
+        if any(folder.glob(f"*{SYNCED}")) and summary.exists():
+            first = max(first, json.loads(summary.read_text(encoding="utf-8")).get("_step", -1) + 1)
+        else:
+            shutil.rmtree(folder)
+    return first
+
+
+def _settings() -> "Settings":
+    """Nothing on the terminal, nothing without a limit in time, no code and no statistics of the machine."""
+    import wandb
+
+    return wandb.Settings(
+        silent=True,
+        console="off",
+        init_timeout=INIT_S,
+        finish_timeout=FINISH_S,
+        finish_timeout_raises=True,
+        disable_code=True,
+        x_disable_stats=True,
+    )
 
 
 def _shown(path: Path) -> Any:
@@ -109,11 +151,13 @@ def _shown(path: Path) -> Any:
     return None
 
 
-def _keep_out_of_home(folder: Path, mode: WandbMode) -> None:
-    """Point wandb's caches at the cell's folder where the user has not placed them; it has no setting for them.
+def _keep_to_itself(folder: Path, mode: WandbMode) -> None:
+    """Have wandb say nothing, report no errors home, and keep its caches in the cell's folder, unless told otherwise.
 
-    Online its config folder stays where it is: the address of a self-hosted server is in it.
+    It has no settings for these. Online its config folder stays where it is: a self-hosted server's address is in it.
     """
+    os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # its end waits for the server that takes the reports
     places = {"WANDB_CACHE_DIR": "cache", "WANDB_DATA_DIR": "data", "WANDB_ARTIFACT_DIR": "artifacts"}
     if mode is WandbMode.offline:
         places["WANDB_CONFIG_DIR"] = "config"

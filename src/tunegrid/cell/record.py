@@ -1,0 +1,169 @@
+"""What a pack leaves in its cells' folders: metrics as they come, then answers, samples, adapter and result."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tunegrid.atomic import full_disk_told
+from tunegrid.cell.cell import AnswerRow, Cell
+from tunegrid.cell.provenance import commit, now, versions
+from tunegrid.cell.result import Cost, Failure, Result, ScoreValue, Status
+from tunegrid.hardware.machine import device_of
+from tunegrid.hardware.meter import Meter, Phase
+from tunegrid.metrics import Score, Unavailable
+from tunegrid.metrics.bootstrap import interval
+from tunegrid.metrics.likelihood import likelihood_scores
+from tunegrid.objective import Trained
+from tunegrid.tracker import RunInfo
+from tunegrid.tracker.process import MirrorProcess
+
+if TYPE_CHECKING:
+    from tunegrid.data.tokenized import PreparedData
+    from tunegrid.pack.pack import Pack
+
+RESAMPLES = 2000
+"""Of the bootstrap behind the intervals in result.json; tables draw their own, over seeds too."""
+
+
+class CellJournal:
+    """A cell's metrics.jsonl, which is the record, and the process that mirrors it."""
+
+    def __init__(self, cell: Cell, mirror: MirrorProcess):
+        self.cell, self.mirror = cell, mirror
+        self.folder: Path = cell.folder
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Record one row; the first starts the mirror, for by then every cell of the pack is rewound."""
+        self.cell.append_metrics({"step": step, **values})
+        self.mirror.start()
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows after `step`."""
+        self.cell.rewind_metrics(step)
+
+
+class PackRecord:
+    """The records of a pack's cells, open from the first step until every result is written."""
+
+    def __init__(self, cells: Sequence[Cell], meter: Meter, notes: Mapping[str, str]):
+        self.cells, self.meter, self.notes = cells, meter, notes
+        self.started = now()
+        self.mirror = MirrorProcess(cells[0].run.tracker, [RunInfo.of_cell(cell) for cell in cells])
+        self.journals = [CellJournal(cell, self.mirror) for cell in cells]
+
+    def __enter__(self) -> "PackRecord":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.mirror.close()
+
+    def write(
+        self,
+        pack: "Pack",
+        data: "PreparedData",
+        trained: Sequence[Trained],
+        answers: Sequence[Sequence[str]],
+        scores: Sequence[Sequence[Score | Unavailable]],
+    ) -> None:
+        """Write every cell's files, the result last."""
+        for i, cell in enumerate(self.cells):
+            member = pack.members[i]
+            cell.write_answers(
+                [
+                    AnswerRow(key=q.key, prompt=q.prompt, answer=answer, references=tuple(q.references))
+                    for q, answer in zip(data.questions if answers[i] else [], answers[i], strict=True)
+                ]
+            )
+            all_scores = [*likelihood_scores(trained[i].validation), *scores[i]]
+            cell.write_samples(score for score in all_scores if isinstance(score, Score))
+            with full_disk_told(cell.path("adapter")):
+                cell.run.method.save(pack.adapted, member.name, cell.path("adapter"))
+            result = self._result(cell, pack, data, trained, i, all_scores)
+            cell.write_result(result)
+
+    def _result(
+        self,
+        cell: Cell,
+        pack: "Pack",
+        data: "PreparedData",
+        trained: Sequence[Trained],
+        index: int,
+        scores: Sequence[Score | Unavailable],
+    ) -> Result:
+        own = trained[index]
+        return Result(
+            id=cell.id,
+            status=_status(own),
+            config=cell.config,
+            scores={score.name: _value(score) for score in scores if isinstance(score, Score)},
+            unavailable={score.name: score.reason for score in scores if isinstance(score, Unavailable)},
+            cost=self._cost(cell, pack, trained, index),
+            protocol={**_protocol(cell, pack, data, own), **self.notes},
+            versions=versions(),
+            commit=commit(),
+            seeds={"run": cell.run.seed},
+            started=self.started,
+            finished=now(),
+            error=_failure(own),
+        )
+
+    def _cost(self, cell: Cell, pack: "Pack", trained: Sequence[Trained], index: int) -> Cost:
+        own, seconds, size = trained[index], self.meter.seconds, len(self.cells)
+        tokens = sum(t.tokens for t in trained)
+        member = pack.members[index]
+        return Cost(
+            preparing_s=seconds[Phase.PREPARING] / size,
+            training_s=own.seconds * own.tokens / tokens if tokens else None,
+            evaluation_s=own.validation_seconds / size,
+            generation_s=seconds[Phase.GENERATION] / size,
+            peak_training_bytes=self.meter.peak_bytes[Phase.TRAINING] if own.tokens else None,
+            peak_generation_bytes=self.meter.peak_bytes[Phase.GENERATION],
+            trained_tokens=own.tokens,
+            tokens_per_second=tokens / own.seconds if own.tokens else None,
+            trainable_parameters=sum(p.numel() for p in pack.trainable(member).values()),
+            total_parameters=pack.total_parameters(member),
+            adapter_bytes=_size(cell.path("adapter")),
+            steps=own.steps,
+            pack_size=size,
+            pack_training_s=own.seconds,
+        )
+
+
+def _value(score: Score) -> ScoreValue:
+    found = interval(score, resamples=RESAMPLES, seed=0)
+    return ScoreValue(value=found.value, low=found.low, high=found.high)
+
+
+def _status(trained: Trained) -> Status:
+    if trained.diverged:
+        return Status.DIVERGED
+    return Status.PRUNED if trained.pruned else Status.DONE
+
+
+def _failure(trained: Trained) -> Failure | None:
+    if trained.diverged:
+        return Failure(kind="diverged", message=f"not finite after step {trained.steps}", rows=trained.diverged_rows)
+    return Failure(kind="pruned", message=f"stopped by a search after step {trained.steps}") if trained.pruned else None
+
+
+def _protocol(cell: Cell, pack: "Pack", data: "PreparedData", trained: Trained) -> dict[str, str]:
+    """What a reader needs to compare the scores, beyond the config."""
+    return {
+        "device": device_of(cell.run.hardware).type,
+        "precision": f"{pack.base.dtype}".removeprefix("torch."),
+        "forward": pack.forward.name,
+        "weights": f"after step {trained.kept_step} of {trained.steps}" if trained.steps else "as loaded",
+        "training_rows": str(len(data.train)),
+        "data": "; ".join(data.notes),
+    }
+
+
+def _size(folder: Path) -> int:
+    """Bytes of weights in a folder."""
+    with suppress(OSError):
+        return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    return 0

@@ -1,0 +1,158 @@
+"""Peak memory that a pack will take in training, from its config and the lengths of its rows. Imports no torch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tunegrid.cell.cell import Cell
+from tunegrid.data.row_lengths import RowLengths
+from tunegrid.method.base import Base
+from tunegrid.method.full import Full
+from tunegrid.method.lora import Lora
+from tunegrid.model.activations import Stream, blocks
+from tunegrid.model.count import adapted, lora_count, parameter_count
+from tunegrid.model.memory import (
+    DTYPE_BYTES,
+    Adapter,
+    TrainingMemory,
+    Workload,
+    full_memory,
+    lora_memory,
+    loss_bytes,
+)
+from tunegrid.model.shapes import Shape, known_shapes
+from tunegrid.objective.sft import Keep, Sft
+from tunegrid.sweep.forecast_passes import Pass, training_passes, validation_pass
+
+PROCESS_BYTES = {"cpu": 540_000_000, "cuda": 0}
+"""What a process holds before any weights: torch, transformers, PEFT, Lightning. A GPU's peak counts tensors alone."""
+HEAP_SHARE = {"cpu": 0.25, "cuda": 0.0}
+"""What the C library's heap holds on to beyond the tensors that come and go in a step, as a share of these."""
+VALIDATION_ROWS = 32
+"""Rows in a validation batch (`objective.sft_training.VALIDATION_ROWS`)."""
+PARTS = ("process", "weights", "gradients", "optimiser", "activations")
+TRAINED_BYTES = 4
+"""Of a trained parameter: always float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackMemory:
+    """Bytes at the moment of training that takes most."""
+
+    process: int
+    """Code and buffers."""
+    training: TrainingMemory
+    kept: int
+    """Copies of the best weights so far."""
+    heap: int
+    """Freed, but not given back to the system."""
+
+    @property
+    def total(self) -> int:
+        """All of it: what `Cost.peak_training_bytes` will be."""
+        return self.process + self.training.total + self.kept + self.heap
+
+    def parts(self) -> dict[str, int]:
+        """Bytes by the names of `PARTS`; copies of the best weights count as weights, the heap's as activations."""
+        own = self.training
+        sizes = (self.process, own.weights + self.kept, own.gradients, own.optimizer, own.activations + self.heap)
+        return dict(zip(PARTS, sizes, strict=True))
+
+
+class UnknownMemoryError(Exception):
+    """There is no forecast, and why."""
+
+
+def pack_memory(cells: Sequence[Cell], lengths: RowLengths, device: str, precision: str) -> PackMemory:
+    """The forecast for a pack. Raises `UnknownMemoryError` where model, method or objective are not known."""
+    values = cells[0].run.model.config_values()
+    modules = known_shapes(values)
+    if modules is None or blocks(values) is None:
+        raise UnknownMemoryError(f"the architecture {values.get('model_type')!r} is not known")
+    for cell in cells:
+        if not isinstance(cell.run.method, Base | Full | Lora) or not isinstance(cell.run.objective, Sft):
+            raise UnknownMemoryError(f"{cell.title}: its method or objective is not known")
+    own_precision = precision if cells[0].run.method.freezes_base() else "float32"
+    state = _State(cells, lengths, device, own_precision, values, modules)
+    return max(state.moments(), key=lambda moment: moment.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the moments of a pack's training have in common."""
+
+    cells: Sequence[Cell]
+    lengths: RowLengths
+    device: str
+    precision: str
+    values: Mapping[str, Any]
+    modules: Sequence[Shape]
+
+    def moments(self) -> Iterator[PackMemory]:
+        """Those at which memory can be at its peak."""
+        training = [cell for cell in self.cells if not isinstance(cell.run.method, Base)]
+        trained = [self._trained(cell) for cell in training]
+        load = self._workload(validation_pass(self.cells[0], VALIDATION_ROWS, self.lengths))
+        logits = loss_bytes(self.values, DTYPE_BYTES[self.precision], False, load)
+        if not training:
+            weights = parameter_count(self.modules) * DTYPE_BYTES[self.precision]
+            yield self._moment(TrainingMemory(weights, 0, 0, logits), 0)
+            return
+        kept = [
+            TRAINED_BYTES * count if _objective(cell).keep is Keep.best else 0
+            for cell, count in zip(training, trained, strict=True)
+        ]
+        passes = training_passes(training, self.lengths)
+        forward = max((self._forward(training, one) for one in passes.largest), key=lambda memory: memory.total)
+        before = _gradients_before_last(len(training), passes.per_step)
+        yield self._moment(replace(forward, gradients=int(before * forward.gradients)), sum(kept))
+        yield self._moment(replace(forward, activations=self._embedding_gradient()), sum(kept))
+        yield self._moment(replace(forward, activations=logits), sum(kept))
+        # Better weights are copied while the copy of those that were best before is still there.
+        yield self._moment(replace(forward, activations=0), sum(kept) + max(kept))
+
+    def _moment(self, memory: TrainingMemory, kept: int) -> PackMemory:
+        heap = int(HEAP_SHARE[self.device] * memory.activations)
+        return PackMemory(PROCESS_BYTES[self.device], memory, kept, heap)
+
+    def _trained(self, cell: Cell) -> int:
+        method = cell.run.method
+        if isinstance(method, Lora):
+            return lora_count(adapted(self.modules, method.targets), method.rank)
+        return parameter_count(self.modules)
+
+    def _forward(self, training: Sequence[Cell], one: Pass) -> TrainingMemory:
+        """At the end of a pass' forward, all gradients being there."""
+        load = self._workload(one)
+        if isinstance(training[0].run.method, Full):
+            return full_memory(self.values, self.modules, self.precision, load)
+        adapters = [self._adapter(cell, one.tokens.get(place, 0) / one.size) for place, cell in enumerate(training)]
+        return lora_memory(self.values, self.modules, self.precision, load, adapters)
+
+    def _adapter(self, cell: Cell, share: float) -> Adapter:
+        method = cell.run.method
+        assert isinstance(method, Lora)
+        return Adapter(adapted(self.modules, method.targets), method.rank, method.dropout > 0, share)
+
+    def _workload(self, one: Pass) -> Workload:
+        if not any(block.decoder for block in blocks(self.values) or ()):
+            return Workload(Stream(one.size, one.rows, one.longest), None, one.labels)
+        prompts = Stream(one.rows * one.longest_prompt, one.rows, one.longest_prompt)
+        attended = max(one.longest_prompt, one.longest_completion)
+        targets = Stream(one.rows * one.longest_completion, one.rows, attended)
+        return Workload(prompts, targets, one.labels)
+
+    def _embedding_gradient(self) -> int:
+        """Of a trained embedding that is the head too: it is made whole before it is added to the head's."""
+        whole = isinstance(self.cells[0].run.method, Full)
+        return TRAINED_BYTES * self.modules[0].parameters if whole else 0
+
+
+def _objective(cell: Cell) -> Sft:
+    assert isinstance(cell.run.objective, Sft)
+    return cell.run.objective
+
+
+def _gradients_before_last(cells: int, passes: int) -> float:
+    """The share of the gradients that is there when the last of a step's passes has gone forward."""
+    return 1.0 if passes > cells else (passes - 1) / passes

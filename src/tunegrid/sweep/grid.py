@@ -1,0 +1,159 @@
+"""A grid: every cell of a sweep, composed, resolved and checked before anything runs. Imports no torch."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hydra import initialize_config_module
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, flag_override
+
+from tunegrid.cell.cell import Cell
+from tunegrid.cell.identity import Fingerprints
+from tunegrid.config import register_components
+from tunegrid.errors import ConfigError
+from tunegrid.known_names import resolve_run
+from tunegrid.mistakes import explain, is_mistake
+from tunegrid.sweep.override_grid import Overrides, PointOverrides, override_grid
+
+if TYPE_CHECKING:
+    from tunegrid.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class GridPoint:
+    """A cell and the command-line overrides that compose it."""
+
+    cell: Cell
+    overrides: Overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells of a sweep in grid order, each once."""
+
+    points: tuple[GridPoint, ...]
+    duplicates: tuple[Overrides, ...]
+    """Overrides that gave a cell which was already there."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells in grid order."""
+        return [point.cell for point in self.points]
+
+    @property
+    def run(self) -> "Run":
+        """The run whose name, table and sweep options hold for the whole grid."""
+        return self.points[-1].cell.run
+
+
+def compose_grid(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Grid:
+    """Compose and resolve every cell of a grid. Raises `ConfigError` naming the overrides of the first bad cell."""
+    parameters = master.hydra.sweeper.get("params") or {}
+    lists = override_grid(loader, parameters, arguments, master.sweep.baselines)
+    composer = Composer(loader, master)
+    points: dict[str, GridPoint] = {}
+    duplicates = []
+    for overrides in lists:
+        try:
+            cell = composer.cell(overrides)
+        except Exception as error:
+            if len(lists) == 1 or not is_mistake(error):
+                raise
+            raise ConfigError(f"{explain(error, overrides.all)} [cell: {' '.join(overrides.all)}]") from error
+        if cell.id in points:
+            duplicates.append(overrides.all)
+        else:
+            points[cell.id] = GridPoint(cell, overrides.all)
+    return Grid(tuple(points.values()), tuple(duplicates))
+
+
+class Composer:
+    """Composes cells of one grid. Hydra takes 0.1 s for a config, so that points that differ in values share one."""
+
+    def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
+        self._loader = loader
+        self._master = master
+        self._parser = OverridesParser.create(config_loader=loader)
+        self._configs: dict[Overrides, DictConfig] = {}
+        self._fingerprints = Fingerprints()
+
+    def cell(self, overrides: PointOverrides) -> Cell:
+        """One cell, with every check of its components done."""
+        config = copy.deepcopy(self._config(overrides.fixed))
+        for override in self._parser.parse_overrides(list(overrides.values)):
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        run = resolve_run(config)
+        return Cell.of(run, self._fingerprints)
+
+    def _config(self, overrides: Overrides) -> DictConfig:
+        if overrides not in self._configs:
+            self._configs[overrides] = without_hydra(self._loader.load_sweep_config(self._master, list(overrides)))
+        return self._configs[overrides]
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """The run's own part of a composed config."""
+    with flag_override(config, ["struct", "readonly"], [False, False]):
+        del config["hydra"]
+    return config
+
+
+def register() -> None:
+    """Make every shipped schema known to Hydra, the run's own among them, and our sweepers and launcher.
+
+    Hydra's scan finds the plugins of an ordinary install but not those of an editable one.
+    """
+    import tunegrid.run  # noqa: F401  registers schema/run
+    from hydra_plugins.tunegrid.launcher import ProcessLauncher
+    from hydra_plugins.tunegrid.search import SearchSweeper
+    from hydra_plugins.tunegrid.sweeper import TunegridSweeper
+
+    register_components()
+    Plugins.instance().register(TunegridSweeper)
+    Plugins.instance().register(SearchSweeper)
+    Plugins.instance().register(ProcessLauncher)
+
+
+@contextmanager
+def composed(overrides: Sequence[str]) -> Iterator[tuple[ConfigLoader, DictConfig]]:
+    """A config loader and the sweep's own config, without running a Hydra application (though one may be running)."""
+    register()
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("tunegrid.conf", job_name="tunegrid", version_base="1.3"):
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            master = hydra.compose_config("run", list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
+            yield hydra.config_loader, master
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
+def grid_from(overrides: Sequence[str]) -> Grid:
+    """The grid that `tunegrid -m OVERRIDES` would run; of a search, the trials so far."""
+    from tunegrid.search.options import is_search
+
+    with composed(overrides) as (loader, master):
+        if is_search(master):
+            from tunegrid.search.trials import Search
+
+            return Search(loader, master, arguments_of(master)).grid()
+        return compose_grid(loader, master, arguments_of(master))
+
+
+def arguments_of(master: DictConfig) -> list[str]:
+    """The overrides of a sweep's command line that are not Hydra's own."""
+    return [str(argument) for argument in master.hydra.overrides.task]
+
+
+def grid_of(experiment: str, overrides: Sequence[str]) -> list[Cell]:
+    """The cells of an experiment's grid, in order and each once; imports no torch."""
+    return grid_from([f"experiments={experiment}", *overrides]).cells

@@ -1,0 +1,103 @@
+import hashlib
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from cell.made_cells import cell, complete, finished
+
+from tunegrid.cell.result import FileDigest, Result, ScoreValue, Status
+from tunegrid.cell.schema import result_schema
+from tunegrid.errors import DamagedError, DataError
+
+
+def test_a_result_is_read_back_and_what_is_not_finite_is_null(tmp_path: Path):
+    own = cell(tmp_path)
+    scores = {
+        "BLEU": ScoreValue(value=0.5, low=0.4, high=None),
+        "val_loss": ScoreValue(value=math.inf, low=None, high=None),
+    }
+    made = finished(own)
+    assert made.error is not None
+    result = replace(made, scores=scores, error=replace(made.error, exit_status=-9, log=("a", "b"), rows=(3,)))
+    own.write_result(result)
+    stored = json.loads(own.path("result.json").read_text())
+    assert stored["version"] == 2 and stored["status"] == "done" and stored["scores"]["val_loss"]["value"] is None
+    read = own.result()
+    assert read is not None and read.scores["BLEU"] == scores["BLEU"] and math.isnan(read.scores["val_loss"].value)
+    assert (read.cost, read.error, read.config) == (result.cost, result.error, result.config)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 2}', '{"version": 2, "sha256": "0"}', '{"a": NaN}'])
+def test_what_is_not_a_result_is_damaged(text: str, tmp_path: Path):
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(DamagedError, match=r"result.json: not as it was written \(.*\); the sweep runs the cell again"):
+        Result.read(tmp_path / "result.json")
+
+
+@pytest.mark.parametrize("spoil", [lambda text: text.replace("1e-05", "1E-05"), str.rstrip, lambda text: text + " "])
+def test_a_result_is_read_to_the_byte(spoil, tmp_path: Path):
+    path = complete(tmp_path).path("result.json")
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(DamagedError, match="its text is another"):
+        Result.read(path)
+
+
+@pytest.mark.parametrize("text", ['{"version": 1, "id": "x"}', '{"version": 3}'])
+def test_a_result_of_another_version_names_the_way_out(text: str, tmp_path: Path):
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(DataError, match=r"result.json: its shape is of version \d, .*; force=true runs the cell anew"):
+        Result.read(tmp_path / "result.json")
+
+
+def test_a_version_that_does_not_belong_is_damage(tmp_path: Path):
+    path = complete(tmp_path).path("result.json")
+    path.write_text(path.read_text().replace('"version": 2', '"version": 3'))
+    with pytest.raises(DamagedError, match="its sha256 is another"):
+        Result.read(path)
+
+
+VALIDATOR = jsonschema.Draft202012Validator(result_schema())
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status not in (Status.PENDING, Status.DAMAGED)])
+def test_results_fit_the_published_schema(status: Status, tmp_path: Path):
+    jsonschema.Draft202012Validator.check_schema(result_schema())
+    written = json.loads(complete(tmp_path, status).path("result.json").read_text())
+    VALIDATOR.validate(written)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", 1),
+        ("status", "damaged"),
+        ("cost", {}),
+        ("colour", "red"),
+        ("files", {"config.yaml": {"size_bytes": 1, "sha256": "0"}}),
+        ("error", {"kind": "x", "message": "y", "exit_status": "z", "log": [], "rows": []}),
+    ],
+)
+def test_the_schema_refuses_what_no_run_writes(key: str, value: object, tmp_path: Path):
+    written = json.loads(complete(tmp_path).path("result.json").read_text())
+    assert not VALIDATOR.is_valid({**written, key: value})
+    assert not VALIDATOR.is_valid({name: entry for name, entry in written.items() if name != "sha256"})
+
+
+def test_every_file_is_named_with_its_size_and_digest(tmp_path: Path):
+    own = complete(tmp_path)
+    result = own.result()
+    assert result is not None and sorted(result.files) == [
+        "adapter/adapter_config.json",
+        "adapter/adapter_model.safetensors",
+        "answers.jsonl",
+        "config.yaml",
+        "metrics.jsonl",
+        "samples.json",
+    ]
+    for name, digest in result.files.items():
+        content = own.path(name).read_bytes()
+        assert asdict(digest) == {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert FileDigest(**asdict(result.files["config.yaml"])) == result.files["config.yaml"]

@@ -1,0 +1,216 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command_line import SMALL, files, log, run
+from omegaconf import OmegaConf
+
+from tunegrid.cell.cell import Cell
+from tunegrid.data.row_lengths import RowLengths
+from tunegrid.errors import ConfigError
+from tunegrid.objective.passes import passes, tokens_of
+from tunegrid.objective.row_order import rows_of_step
+from tunegrid.pack.batch import CellRows, Row
+from tunegrid.sweep.forecast import GB, Engine, Forecasts, fitting_packs
+from tunegrid.sweep.forecast_memory import PackMemory
+from tunegrid.sweep.forecast_passes import MEASURES, training_passes
+from tunegrid.sweep.grid import grid_from
+
+ALONE = Engine(1, elsewhere=False)
+WIDE = (*SMALL, "model.hidden=256", "hardware=cpu", "hardware.precision=float32")
+
+
+def cells_of(*overrides: str) -> list[Cell]:
+    return grid_from([*WIDE, *overrides]).cells
+
+
+def memory_of(*overrides: str) -> PackMemory:
+    memory = Forecasts(ALONE).memory(cells_of(*overrides))
+    assert isinstance(memory, PackMemory), memory
+    return memory
+
+
+def random_lengths(rows: int = 40, seed: int = 0) -> RowLengths:
+    draw = np.random.default_rng(seed)
+    prompts, completions = draw.integers(2, 60, rows), draw.integers(1, 60, rows)
+    return RowLengths(prompts, completions, total=rows, validation=4, questions=4, estimated=False)
+
+
+def test_full_training_holds_every_parameter_four_times_and_the_best_once_more():
+    cell = cells_of("method=full")[0]
+    count = sum(weight.numel() for weight in cell.run.model.load("float32").parameters())
+    memory = memory_of("method=full", "objective.keep=best")
+    assert memory.training.weights == memory.training.optimizer // 2 == memory.kept == 4 * count
+    assert memory_of("method=full", "objective.keep=last").kept == 0
+
+
+def test_full_training_is_in_float32_whatever_the_base_is_held_in():
+    assert memory_of("method=full", "hardware.precision=bfloat16") == memory_of("method=full")
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_cell_more_costs_its_own_parameters_alone(keep: str):
+    one = memory_of("method.rank=8", f"objective.keep={keep}")
+    two = memory_of("method.rank=8,64", f"objective.keep={keep}")
+    trained = 64 * 2 * (256 + 256 + 256 + 256)  # q and v of two layers
+    assert two.training.weights - one.training.weights == 4 * trained
+    assert two.training.optimizer - one.training.optimizer == 8 * trained
+    assert two.kept - one.kept == (4 * trained if keep == "best" else 0)
+
+
+def test_the_untrained_model_needs_its_weights_and_logits():
+    memory = memory_of("method=base")
+    assert memory.training.gradients == memory.training.optimizer == memory.kept == 0
+    assert memory.total < memory_of("method.rank=1").total
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        (["method.rank=1"], ["method.rank=64"]),
+        (["objective.batch_size=4"], ["objective.batch_size=16"]),
+        (["hardware.tokens_per_pass=256"], ["hardware.tokens_per_pass=2048"]),
+        (["hardware.precision=bfloat16"], ["hardware.precision=float32"]),
+        (["method.dropout=0"], ["method.dropout=0.1"]),
+        (["method.rank=8"], ["method.rank=8,9"]),
+        (["method.rank=8"], ["method=full"]),
+        (["data.max_length=100"], ["data.max_length=400"]),
+    ],
+)
+def test_more_of_anything_takes_more(less: Sequence[str], more: Sequence[str]):
+    assert memory_of(*less).total < memory_of(*more).total
+
+
+@pytest.mark.parametrize("pack", ["auto", "strict"])
+@pytest.mark.parametrize("limit", [50, 128, 400])
+def test_passes_are_those_that_training_makes(pack: str, limit: int):
+    cells = cells_of(
+        "seed=0,1,2",
+        "objective.steps=9",
+        "objective.warmup_steps=0",
+        f"hardware.tokens_per_pass={limit}",
+        f"sweep.pack={pack}",
+    )
+    lengths = random_lengths()
+    made = [
+        piece
+        for step in range(9)
+        for piece in passes([_rows(cell, step, lengths) for cell in cells], limit, pack == "strict")
+    ]
+    found = training_passes(cells, lengths)
+    expected = [sum(tokens_of(row) for cell in piece for row in cell.rows) for piece in made]
+    assert max(MEASURES[0](one) for one in found.largest) == max(expected)
+    longest = [max(tokens_of(row) for cell in piece for row in cell.rows) for piece in made]
+    grids = [sum(len(cell.rows) for cell in piece) * most for piece, most in zip(made, longest, strict=True)]
+    assert max(MEASURES[1](one) for one in found.largest) == max(grids)
+
+
+def _rows(cell: Cell, step: int, lengths: RowLengths) -> CellRows:
+    indices = rows_of_step(cell.run.seed, step, 8, lengths.total)
+    sides = [(torch.zeros(int(lengths.prompts[i])), torch.zeros(int(lengths.completions[i]))) for i in indices]
+    return CellRows(cell.id, [Row(*side) for side in sides], None)
+
+
+def test_a_pack_without_room_is_planned_as_smaller_ones():
+    ranks = f"method.rank={','.join(map(str, range(64, 72)))}"
+    four = Forecasts(ALONE).memory(cells_of(ranks)[:4])
+    assert isinstance(four, PackMemory)
+    grid = grid_from([*WIDE, ranks, f"sweep.memory_limit_gb={1.01 * four.total / GB}"])
+    packs = Forecasts(ALONE).packs(grid.points)
+    assert [len(pack.points) for pack in packs] == [4, 4]
+    assert [cell.id for pack in packs for cell in pack.cells] == [cell.id for cell in grid.cells]
+
+
+def test_packs_side_by_side_share_free_memory(monkeypatch: pytest.MonkeyPatch):
+    points = grid_from([*WIDE, "method=full", "seed=0,1,2"]).points
+    alone = Forecasts(ALONE).memory([points[0].cell])
+    assert isinstance(alone, PackMemory)
+    give(monkeypatch, int(2.5 * alone.total))
+    assert len(Forecasts(Engine(2, elsewhere=False)).packs(points)) == 3
+    with pytest.raises(ConfigError, match=r"shared by 3 processes.*run fewer packs at a time"):
+        Forecasts(Engine(None, elsewhere=False)).packs(points)
+
+
+def give(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let the machine have `size` bytes free."""
+    from tunegrid.hardware.available import Device
+
+    monkeypatch.setattr("tunegrid.sweep.forecast.device", lambda accelerator: Device("cpu", size, bfloat16=False))
+
+
+def test_the_memory_of_other_machines_is_known_only_from_the_config(monkeypatch: pytest.MonkeyPatch):
+    cluster = Engine(1, elsewhere=True)
+    points = grid_from([*SMALL]).points
+    give(monkeypatch, 1)
+    assert len(Forecasts(cluster).packs(points)) == 1
+    with pytest.raises(ConfigError, match=r"sweep.memory_limit_gb"):
+        Forecasts(cluster).packs(grid_from([*SMALL, "sweep.memory_limit_gb=0.1"]).points)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "engine"),
+    [
+        ("{_target_: a.BasicLauncher}", Engine(1, elsewhere=False)),
+        ("{_target_: a.ProcessLauncher, workers: null}", Engine(1, elsewhere=False)),
+        ("{_target_: a.ProcessLauncher, workers: 3}", Engine(3, elsewhere=False)),
+        ("{_target_: a.JoblibLauncher, n_jobs: 2}", Engine(2, elsewhere=False)),
+        ("{_target_: a.LocalLauncher}", Engine(None, elsewhere=False)),
+        ("{_target_: a.SlurmLauncher}", Engine(1, elsewhere=True)),
+    ],
+)
+def test_what_an_engine_runs_at_a_time_and_where(launcher: str, engine: Engine):
+    assert Engine.of(OmegaConf.create(launcher)) == engine
+
+
+def test_joblibs_minus_one_is_every_core(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2})
+    assert Engine.of(OmegaConf.create({"n_jobs": -1})).workers == 3
+
+
+def test_a_model_that_is_not_known_is_not_refused(tmp_path: Path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(OTHER_MODEL)
+    search = f"hydra.searchpath=['file://{tmp_path}']"
+    grid = grid_from([search, "model=mine", "data.rows=20", "sweep.memory_limit_gb=0.001"])
+    forecasts = Forecasts(ALONE)
+    assert forecasts.memory(grid.cells) == "the architecture 'gpt_neox' is not known"
+    assert len(forecasts.packs(grid.points)) == 1
+
+
+OTHER_MODEL = """defaults: [/schema/model/hub@_here_, _self_]
+name: mine
+id: a/b
+revision: main
+known_config: {model_type: gpt_neox, vocab_size: 300}
+"""
+
+
+@pytest.mark.parametrize(
+    ("overrides", "ways"),
+    [
+        (["method=full"], r"objective.batch_size \(8\), data.max_length, train with method=lora"),
+        (["hardware.precision=float32"], "set hardware.precision=bfloat16"),
+    ],
+)
+def test_a_cell_that_cannot_fit_is_refused_with_the_ways_out(overrides: list[str], ways: str):
+    points = grid_from([*SMALL, "hardware=cpu", "sweep.memory_limit_gb=0.1", *overrides]).points
+    whole = rf"_s0 needs \d\.\d GB \(process .*\) and there is 0.1 GB \(sweep.memory_limit_gb\); lower .*{ways}"
+    with pytest.raises(ConfigError, match=whole):
+        fitting_packs(points, OmegaConf.create({}))
+
+
+def test_a_sweep_without_room_is_one_line_and_leaves_nothing(tmp_path: Path):
+    done = run(tmp_path, "-m", *SMALL, "method.rank=1,4", "sweep.memory_limit_gb=0.1")
+    assert done.returncode == 2 and log(tmp_path) == [] and files(tmp_path) == []
+    assert done.stderr.startswith("error: lora_r1_s0 needs ") and done.stderr.count("\n") == 1
+
+
+def test_a_sweep_runs_the_smaller_packs(tmp_path: Path):
+    cells = ["method.rank=512", "seed=0,1,2,3"]
+    two = Forecasts(ALONE).memory(cells_of(*cells)[:2])
+    assert isinstance(two, PackMemory)
+    done = run(tmp_path, "-m", *WIDE, *cells, f"sweep.memory_limit_gb={1.01 * two.total / GB}")
+    assert done.returncode == 0, done.stderr
+    assert log(tmp_path) == ["lora_r512_s0 lora_r512_s1", "lora_r512_s2 lora_r512_s3"]
