@@ -22,7 +22,7 @@ def mirror(mode: WandbMode, folder: Path) -> None:
 
 def wandb_sync(folder: Path) -> str:
     command = [str(Path(sys.executable).parent / "wandb"), "sync", str(folder / "tracker" / "wandb")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, timeout=60, check=True)
     return done.stderr
 
 
