@@ -11,7 +11,7 @@ sweep: $(READY) ## run the LoRA-rank demo on the embedded model and data, then p
 	$(BIN)/tunegrid experiments=lora_rank_demo
 
 test: $(READY) ## run every test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY) ## lint, formatting and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

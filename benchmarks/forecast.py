@@ -1,6 +1,8 @@
 """The forecast of a pack's peak memory in training against what a fresh process measures, on `data=restaurants`.
 
-python benchmarks/forecast.py [--steps 3]
+python benchmarks/forecast.py [--passes 24] [--only WORDS]
+
+As many steps as make so many passes, and at least three: oneDNN's kernels and the heap grow with the first dozens.
 """
 
 import argparse
@@ -36,18 +38,19 @@ SHORT = [
     "tracker=none",
     "hardware=cpu",
     "hardware.threads=1",
+    "objective.warmup_steps=0",
 ]
 
 
-def measure(overrides: list[str], steps: int, root: Path) -> tuple[int, int]:
+def measure(overrides: list[str], passes: int, root: Path) -> tuple[int, int]:
     """Forecast and measured peak of the one pack of a sweep, in bytes."""
-    timing = [f"objective.steps={steps}", "objective.warmup_steps=0", "objective.validate_every=2"]
-    arguments = [*SHORT, *timing, *overrides, f"output_root={root}"]
+    arguments = [*SHORT, *overrides, f"output_root={root}"]
+    steps = max(3, passes // len(grid_from(arguments).cells))
+    arguments += [f"objective.steps={steps}", f"objective.validate_every={(steps + 1) // 2}"]
     forecasts = Forecasts(Engine(workers=1, elsewhere=False))
     (pack,) = forecasts.packs(grid_from(arguments).points)
     memory = forecasts.memory(pack.cells)
     assert isinstance(memory, PackMemory), memory
-    print("  ".join(f"{name} {size / GB:.2f}" for name, size in memory.parts().items()), file=sys.stderr)
     command = [sys.executable, "-m", "tunegrid", "-m", *arguments]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     result = json.loads((pack.cells[0].folder / "result.json").read_text(encoding="utf-8"))
@@ -57,7 +60,7 @@ def measure(overrides: list[str], steps: int, root: Path) -> tuple[int, int]:
 def main() -> None:
     """Print a line for each pack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=24)
     parser.add_argument("--only", default="", help="packs whose names hold these words")
     chosen = parser.parse_args()
     print("| pack | precision | forecast | measured | forecast / measured |")
@@ -69,7 +72,7 @@ def main() -> None:
                 continue
             with TemporaryDirectory() as root:
                 settings = [*overrides, f"hardware.precision={precision}"]
-                forecast, measured = measure(settings, chosen.steps, Path(root))
+                forecast, measured = measure(settings, chosen.passes, Path(root))
             ratio = f"{forecast / measured:.2f}"
             print(f"| {name} | {precision} | {forecast / GB:.2f} GB | {measured / GB:.2f} GB | {ratio} |", flush=True)
 

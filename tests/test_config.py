@@ -6,7 +6,6 @@ from tunegrid.config import leaves, options, plain
 from tunegrid.errors import ConfigError
 from tunegrid.mistakes import explain, is_mistake
 from tunegrid.sweep.grid import grid_from
-from tunegrid.sweep.options import PackMode, Sweep
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -16,17 +15,26 @@ def test_options_are_the_files_of_a_group():
 
 
 def test_plain_gives_enums_by_name_and_nested_dicts():
-    sweep = Sweep(pack=PackMode.strict, max_pack=2, baselines=["method=base"], cells=[])
-    assert plain(sweep) == {"baselines": ["method=base"], "cells": [], "max_pack": 2, "pack": "strict"}
+    sweep = grid_from(["sweep.pack=strict", "sweep.max_pack=2", "sweep.baselines=['method=base']"]).run.sweep
+    expected = {"baselines": ["method=base"], "cells": [], "max_pack": 2, "pack": "strict", "retry": "none"}
+    assert plain(sweep) == {**expected, "memory_limit_gb": None, "time_limit_s": None}
 
 
 def test_leaves_are_dotted():
     assert list(leaves({"a": {"b": 1, "c": {}}, "d": [2]})) == [("a.b", 1), ("a.c", {}), ("d", [2])]
 
 
-def test_max_pack_is_checked():
-    with pytest.raises(ConfigError, match=r"sweep.max_pack must be at least 1, got 0"):
-        Sweep(pack=PackMode.auto, max_pack=0, baselines=[], cells=[])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sweep.max_pack=0", "sweep.max_pack must be at least 1, got 0"),
+        ("sweep.memory_limit_gb=0", "sweep.memory_limit_gb must be above 0 or null, got 0"),
+        ("sweep.time_limit_s=0", "sweep.time_limit_s must be above 0 or null, got 0"),
+    ],
+)
+def test_the_sweeps_numbers_are_checked(override: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        grid_from([override])
 
 
 def test_a_bare_off_in_yaml_is_explained(tmp_path: Path):

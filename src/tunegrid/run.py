@@ -103,11 +103,13 @@ def train_along(cells: "Sequence[Cell]") -> None:
 def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, PreparedData, Pack]":
     from tunegrid.data.token_index import remember
     from tunegrid.data.tokenized import prepare
+    from tunegrid.hardware.kernel_cache import bound_kernel_cache
     from tunegrid.hardware.machine import load_onto, set_threads
     from tunegrid.pack.pack import Member, Pack
 
     run = cells[0].run
     set_threads(run.hardware)
+    bound_kernel_cache()
     tokenizer = run.model.load_tokenizer()
     data = prepare(run.data, tokenizer, run.prompt)
     remember(run.data, run.prompt, run.model.identity(), data)

@@ -81,11 +81,11 @@ def test_a_plan_says_that_memory_made_packs_smaller(capsys: pytest.CaptureFixtur
 
 
 def test_time_is_that_of_finished_cells_scaled_to_the_plan(capsys: pytest.CaptureFixture[str]):
-    finish("seed=7")
+    finish("seed=7", cost=replace(COST, tokens_per_second=1e6))
     run_ = grid_from([*PLAN]).run
     mean = estimate(run_.data, run_.prompt, 259).mean
     out = plan(capsys, "seed=0,1", "objective.steps=600")
-    training = 2 * 600 * 8 * mean / 1000  # cells · steps · rows · tokens a row / tokens a second
+    training = 2 * 600 * 8 * mean / 1e6  # cells · steps · rows · tokens a row / tokens a second
     validation = 2 * 3.0 * 2  # cells · seconds of one cell's three · twice as many validations
     expected = START_S + 2.0 * 2 + training + validation + 2 * 5.0
     assert f"time: about {duration(expected)}, from 1 finished cell like these" in out

@@ -26,6 +26,8 @@ from tunegrid.sweep.forecast_passes import Pass, training_passes, validation_pas
 
 PROCESS_BYTES = {"cpu": 540_000_000, "cuda": 0}
 """What a process holds before any weights: torch, transformers, PEFT, Lightning. A GPU's peak counts tensors alone."""
+KERNEL_BYTES = {"float32": 0, "bfloat16": 300_000_000}
+"""oneDNN's kernels on a CPU, once a few dozen passes have each brought a number of tokens of its own."""
 HEAP_SHARE = {"cpu": 0.25, "cuda": 0.0}
 """What the C library's heap holds on to beyond the tensors that come and go in a step, as a share of these."""
 VALIDATION_ROWS = 32
@@ -98,22 +100,25 @@ class _State:
             weights = parameter_count(self.modules) * DTYPE_BYTES[self.precision]
             yield self._moment(TrainingMemory(weights, 0, 0, logits), 0)
             return
-        kept = [
+        best = [
             TRAINED_BYTES * count if _objective(cell).keep is Keep.best else 0
             for cell, count in zip(training, trained, strict=True)
         ]
+        again = any(_objective(cell).steps > _objective(cell).validate_every for cell in training)
+        kept = sum(best) if again else 0  # with one validation, at the end, there is nothing to keep before
         passes = training_passes(training, self.lengths)
         forward = max((self._forward(training, one) for one in passes.largest), key=lambda memory: memory.total)
         before = _gradients_before_last(len(training), passes.per_step)
-        yield self._moment(replace(forward, gradients=int(before * forward.gradients)), sum(kept))
-        yield self._moment(replace(forward, activations=self._embedding_gradient()), sum(kept))
-        yield self._moment(replace(forward, activations=logits), sum(kept))
+        yield self._moment(replace(forward, gradients=int(before * forward.gradients)), kept)
+        yield self._moment(replace(forward, activations=self._embedding_gradient()), kept)
+        yield self._moment(replace(forward, activations=logits), kept)
         # Better weights are copied while the copy of those that were best before is still there.
-        yield self._moment(replace(forward, activations=0), sum(kept) + max(kept))
+        yield self._moment(replace(forward, activations=0), sum(best) + (max(best) if again else 0))
 
     def _moment(self, memory: TrainingMemory, kept: int) -> PackMemory:
         heap = int(HEAP_SHARE[self.device] * memory.activations)
-        return PackMemory(PROCESS_BYTES[self.device], memory, kept, heap)
+        kernels = KERNEL_BYTES[self.precision] if self.device == "cpu" else 0
+        return PackMemory(PROCESS_BYTES[self.device] + kernels, memory, kept, heap)
 
     def _trained(self, cell: Cell) -> int:
         method = cell.run.method

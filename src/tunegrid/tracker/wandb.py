@@ -15,7 +15,7 @@ from tunegrid.tracker import Recorder, RunInfo, Tracker
 if TYPE_CHECKING:
     from wandb import Run, Settings
 
-INIT_S = 20.0
+INIT_S = 10.0
 """For a server to answer; wandb alone waits 90 s."""
 FINISH_S = 60.0
 """For a server to take what is left; wandb alone waits without end."""
