@@ -16,7 +16,6 @@ from tunegrid.sweep.slots import slots, visible_gpus
 DEATHS = {
     13: ("failed", "SIGKILL", -9),
     14: ("failed", "RuntimeError", None),
-    15: ("failed", "time limit", 143),
     17: ("oom", "MemoryError", None),
     18: ("failed", "SIGSEGV", -11),
     19: ("failed", "exit 0", 0),
@@ -31,7 +30,7 @@ def results(folder: Path) -> dict[int, dict[str, Any]]:
 
 def test_every_kind_of_death_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     ranks = ",".join(map(str, [*DEATHS, 1]))
-    done = run(tmp_path, "-m", *SMALL, f"method.rank={ranks}", "sweep.pack=off", "sweep.time_limit_s=4")
+    done = run(tmp_path, "-m", *SMALL, f"method.rank={ranks}", "sweep.pack=off")
     assert done.returncode == 1, done.stderr
     assert f"{len(DEATHS)} of {len(DEATHS) + 1} cells not done" in done.stderr
     found = results(tmp_path)
@@ -41,9 +40,16 @@ def test_every_kind_of_death_is_recorded_and_the_others_go_on(tmp_path: Path) ->
         assert (found[rank]["status"], error["kind"], error["exit_status"]) == (status, kind, exit_status), rank
         shown = [line for line in done.stderr.splitlines() if line.startswith(f"{status}: lora_r{rank}_s0 ")]
         assert len(shown) == 2, "once when it happens, once in the summary"
-    for rank in (13, 15, 18, 19, 20):
+    for rank in (13, 18, 19, 20):
         assert f"rank {rank} is about to die" in found[rank]["error"]["log"]
     assert found[14]["error"]["log"][-1] == "RuntimeError: boom"
+
+
+def test_a_pack_that_hangs_is_stopped_at_its_time_limit(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", *SMALL, "method.rank=15", "sweep.time_limit_s=8")
+    assert done.returncode == 1, done.stderr
+    error = results(tmp_path)[15]["error"]
+    assert (error["kind"], error["message"]) == ("time limit", "still running after sweep.time_limit_s=8")
 
 
 def test_a_failure_is_shown_before_the_next_pack_ends(tmp_path: Path) -> None:
