@@ -28,8 +28,10 @@ PROCESS_BYTES = {"cpu": 540_000_000, "cuda": 0}
 """What a process holds before any weights: torch, transformers, PEFT, Lightning. A GPU's peak counts tensors alone."""
 KERNEL_BYTES = {"float32": 0, "bfloat16": 300_000_000}
 """oneDNN's kernels on a CPU, once a few dozen passes have each brought a number of tokens of its own."""
-HEAP_SHARE = {"cpu": 0.25, "cuda": 0.0}
-"""What the C library's heap holds on to beyond the tensors that come and go in a step, as a share of these."""
+HEAP_SHARE = {"float32": 0.5, "bfloat16": 0.25}
+"""What the C library's heap on a CPU holds on to beyond the tensors that come and go in a step, as a share of these."""
+FULL_HEAP_SHARE = 0.25
+"""The same in full training, which keeps no small adapters between the large tensors."""
 VALIDATION_ROWS = 32
 """Rows in a validation batch (`objective.sft_training.VALIDATION_ROWS`)."""
 PARTS = ("process", "weights", "gradients", "optimiser", "activations")
@@ -116,9 +118,11 @@ class _State:
         yield self._moment(replace(forward, activations=0), sum(best) + (max(best) if again else 0))
 
     def _moment(self, memory: TrainingMemory, kept: int) -> PackMemory:
-        heap = int(HEAP_SHARE[self.device] * memory.activations)
-        kernels = KERNEL_BYTES[self.precision] if self.device == "cpu" else 0
-        return PackMemory(PROCESS_BYTES[self.device] + kernels, memory, kept, heap)
+        if self.device != "cpu":
+            return PackMemory(PROCESS_BYTES[self.device], memory, kept, 0)
+        share = FULL_HEAP_SHARE if isinstance(self.cells[0].run.method, Full) else HEAP_SHARE[self.precision]
+        process = PROCESS_BYTES["cpu"] + KERNEL_BYTES[self.precision]
+        return PackMemory(process, memory, kept, int(share * memory.activations))
 
     def _trained(self, cell: Cell) -> int:
         method = cell.run.method
