@@ -173,10 +173,13 @@ class Cell:
             write_atomically(self.path(METRICS), "".join(json.dumps(row) + "\n" for row in kept))
 
     def clear(self) -> None:
-        """Remove everything but the lock, the result first: the cell runs anew."""
+        """Remove everything but the lock and the config, the result first: the cell runs anew.
+
+        Another sweep's process may be about to read the config; `write_config` replaces it.
+        """
         if self.folder.exists():
             for entry in sorted(self.folder.iterdir(), key=lambda entry: entry.name != RESULT):
-                if entry.name != LOCK:
+                if entry.name not in (LOCK, CONFIG):
                     remove(entry)
 
     def discard_unstarted(self) -> None:
