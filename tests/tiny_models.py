@@ -11,6 +11,8 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from tunegrid.method import Weights
+from tunegrid.method.full import Full
 from tunegrid.method.lora import AlphaPolicy, Initialisation, Lora
 from tunegrid.pack.batch import Row
 
@@ -58,6 +60,10 @@ def lora(rank: int, alpha: float = 32, dropout: float = 0.0, targets: tuple[str,
         dropout=dropout,
         initialisation=Initialisation.kaiming,
     )
+
+
+def full(weights: Weights = Weights.float32) -> Full:
+    return Full(kind="full", weights=weights)
 
 
 def random_rows(count: int, seed: int = 0, longest: int = 20) -> list[Row]:

@@ -5,11 +5,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tiny_models import llama, random_rows
+from torch import nn
+from transformers import PreTrainedModel
 
+from tunegrid.adaptation.attached import Attached
+from tunegrid.adaptation.nothing import Nothing
 from tunegrid.data.token_rows import PreparedData, TokenizedRows
 from tunegrid.hardware import Accelerator, Hardware, Precision, Strategy
 from tunegrid.method import Method
 from tunegrid.objective import Trained
+from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.master_weights import MasterWeights
 from tunegrid.objective.sft import Keep, Schedule, Sft
 from tunegrid.pack.pack import Member, Pack
 
@@ -83,6 +89,13 @@ def members(*methods: Method, seeds: Sequence[int] | None = None) -> list[Member
     return [Member(f"cell_{n}_{m.kind}_{i}", m, n) for i, (m, n) in enumerate(zip(methods, numbers, strict=True))]
 
 
+def state(member: Member, parameters: dict[str, nn.Parameter], **counters: int | float) -> CellState:
+    """A cell in training, of a model that has nothing but these parameters."""
+    return CellState(
+        member, sft(), Attached(Nothing(), nn.Module(), member.name), MasterWeights(parameters), **counters
+    )
+
+
 def train(
     of: Sequence[Member],
     objectives: Sequence[Sft],
@@ -90,9 +103,10 @@ def train(
     hardware: Hardware = MACHINE,
     strict: bool = False,
     prepared: PreparedData | None = None,
+    base: PreTrainedModel | None = None,
 ) -> Outcome:
-    """Train a pack on a fresh tiny Llama; checkpoints go to `folder/<member>`."""
-    pack = Pack(llama(), of, pad=0, strict=strict)
+    """Train a pack on a fresh tiny Llama, or on `base`; checkpoints go to `folder/<member>`."""
+    pack = Pack(base or llama(), of, pad=0, strict=strict)
     journals = [MemoryJournal(folder / member.name) for member in of]
     trained = objectives[0].train(pack, objectives, prepared or data(), hardware, journals, lambda *_: None)
     return Outcome(pack, trained, journals)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from rank_scenes import TWO
-from tiny_models import llama, lora
+from tiny_models import full, llama, lora
 from tiny_training import MemoryJournal, data, members, sft
 
 from tunegrid import interrupt
@@ -19,7 +19,6 @@ from tunegrid.hardware import Hardware
 from tunegrid.hardware.place import here, take
 from tunegrid.hardware.ranks import together
 from tunegrid.method import Method
-from tunegrid.method.full import Full
 from tunegrid.objective.sft import Keep, Sft
 from tunegrid.pack.pack import Pack
 
@@ -43,7 +42,7 @@ CASES = {
             sft(clip_norm=0.1, steps=15, batch_size=1),  # nothing for rank 1
         ],
     ),
-    "full": Case([Full(kind="full")], [sft(keep=Keep.best)]),
+    "full": Case([full()], [sft(keep=Keep.best)]),
     "dropout": Case([lora(4, dropout=0.1), lora(8)], [sft(learning_rate=1e-2, keep=Keep.best)] * 2),
 }
 

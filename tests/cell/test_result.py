@@ -30,7 +30,7 @@ def test_a_result_is_read_back_and_what_is_not_finite_is_null(tmp_path: Path):
     assert (read.cost, read.error, read.config) == (result.cost, result.error, result.config)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 2}', '{"version": 2, "sha256": "0"}', '{"a": NaN}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 3}', '{"version": 3, "sha256": "0"}', '{"a": NaN}'])
 def test_what_is_not_a_result_is_damaged(text: str, tmp_path: Path):
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(DamagedError, match=r"result.json: not as it was written \(.*\); the sweep runs the cell again"):
@@ -54,7 +54,7 @@ def test_a_result_of_another_version_names_the_way_out(text: str, tmp_path: Path
 
 def test_a_version_that_does_not_belong_is_damage(tmp_path: Path):
     path = complete(tmp_path).path("result.json")
-    path.write_text(path.read_text().replace('"version": 2', '"version": 3'))
+    path.write_text(path.read_text().replace('"version": 3', '"version": 4'))
     with pytest.raises(DamagedError, match="its sha256 is another"):
         Result.read(path)
 

@@ -33,7 +33,7 @@ def test_peft_reads_the_saved_adapter_on_the_unchanged_model(
     torch.manual_seed(3)
     for parameter in pack.trainable(pack.members[1]).values():
         torch.nn.init.normal_(parameter, std=0.1)
-    pack.members[1].method.save(pack.adapted, "cell", tmp_path / "adapter")
+    pack.attached["cell"].save(tmp_path / "adapter")
 
     from tunegrid.pack.route import Share
 
@@ -54,7 +54,7 @@ def test_peft_reads_the_saved_adapter_on_the_unchanged_model(
 def test_scaling_by_policy_is_what_peft_uses(policy: AlphaPolicy, wanted: float) -> None:
     method = replace(lora(16, alpha=32), alpha_policy=policy)
     assert method.scaling() == wanted
-    adapted = method.attach(llama(), "cell")
+    adapted = method.adaptation().attach(llama(), "cell")
     layer = next(m for m in adapted.modules() if isinstance(m, LoraLayer))
     assert layer.scaling["cell"] == pytest.approx(wanted)
 
@@ -79,7 +79,7 @@ def test_t5_is_adapted_in_encoder_decoder_and_cross_attention() -> None:
 
 def test_an_unknown_target_lists_the_layers() -> None:
     with pytest.raises(ConfigError, match=r"method.targets: unknown layer 'q_pro'; did you mean q_proj; known: .*v_p"):
-        lora(2, targets=("q_pro",)).attach(llama(), "cell")
+        lora(2, targets=("q_pro",)).adaptation().attach(llama(), "cell")
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,13 @@ def test_published_parameter_counts() -> None:
 
     with torch.device("meta"):
         medium = GPT2LMHeadModel(GPT2Config(n_embd=1024, n_layer=24, n_head=16))
-    adapted = lora(4).attach(split(medium), "cell")
-    assert sum(p.numel() for p in lora(4).trainable(adapted, "cell").values()) == 24 * 4096 * 4 == 393_216
+    adaptation = lora(4).adaptation()
+    adapted = adaptation.attach(split(medium), "cell")
+    assert sum(p.numel() for p in adaptation.trainable(adapted, "cell").values()) == 24 * 4096 * 4 == 393_216
 
 
 def test_settings_on_disk_are_those_of_the_cell(tmp_path: Path) -> None:
     pack = Pack(llama(), [Member("cell", lora(4, alpha=6), 0)], 0)
-    pack.members[0].method.save(pack.adapted, "cell", tmp_path / "adapter")
+    pack.attached["cell"].save(tmp_path / "adapter")
     settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert (settings["r"], settings["lora_alpha"], sorted(settings["target_modules"])) == (4, 6, ["q_proj", "v_proj"])

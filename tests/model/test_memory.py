@@ -1,10 +1,10 @@
 import pytest
 import torch
-from tiny_models import lora, random_rows
+from tiny_models import full, lora, random_rows
 
 from tunegrid.errors import ConfigError
 from tunegrid.loss import linear_cross_entropy
-from tunegrid.method.full import Full
+from tunegrid.method.lora import Lora
 from tunegrid.model import activations, memory
 from tunegrid.model.activations import Stream, input_width
 from tunegrid.model.count import adapted, shapes
@@ -78,7 +78,7 @@ def test_activations_match_what_autograd_keeps(
     methods = {
         "lora": [lora(8), lora(64)],
         "dropout": [lora(8, dropout=0.5)],
-        "full": [Full(kind="full")],
+        "full": [full()],
     }[method]
     members = [Member(f"cell_{place}", one, place) for place, one in enumerate(methods)]
     pack = Pack(model.load(precision), members, pad=0)
@@ -93,7 +93,7 @@ def test_activations_match_what_autograd_keeps(
     adapters = [
         Adapter(layers, one.rank, one.dropout > 0, own / sum(units))
         for one, own in zip(methods, units, strict=True)
-        if not isinstance(one, Full)
+        if isinstance(one, Lora)
     ]
     estimate = kept_bytes(values, DTYPE_BYTES[precision], adapters, method == "full", _workload(batch))
     assert estimate == pytest.approx(_kept_by_autograd(pack, batch), rel=0.15)

@@ -1,13 +1,14 @@
 import numpy as np
+import tiny_training
 import torch
-from tiny_training import members, sft
+from tiny_training import members
 
 from tunegrid.method.base import Base
 from tunegrid.objective.cell_state import CellState
 
 
 def state() -> CellState:
-    return CellState(members(Base(kind="base"), seeds=[4])[0], sft(), {"w": torch.nn.Parameter(torch.zeros(3))})
+    return tiny_training.state(members(Base(kind="base"), seeds=[4])[0], {"w": torch.nn.Parameter(torch.zeros(3))})
 
 
 def test_every_step_draws_masks_of_its_own_and_the_same_ones_again() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from cell.made_cells import flip, parts, room_for
 from tiny_models import lora
-from tiny_training import members, sft
+from tiny_training import members, state
 from torch import nn
 
 from tunegrid.atomic import DiskFullError
@@ -33,10 +33,10 @@ def in_training(seed: int) -> tuple[CellState, torch.optim.Optimizer]:
     for parameter in parameters.values():
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()
-    state = CellState(members(lora(4))[0], sft(), parameters, step=seed, tokens=10 * seed, seconds=0.1 + 0.2)
-    state.kept = {name: parameter.detach() + 1 for name, parameter in parameters.items()}
-    state.validation = np.arange(20.0).reshape(10, 2) + seed
-    return state, optimizer
+    made = state(members(lora(4))[0], parameters, step=seed, tokens=10 * seed, seconds=0.1 + 0.2)
+    made.kept = {name: parameter.detach() + 1 for name, parameter in parameters.items()}
+    made.validation = np.arange(20.0).reshape(10, 2) + seed
+    return made, optimizer
 
 
 def held(state: CellState, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

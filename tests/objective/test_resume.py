@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_models import llama, lora
+from tiny_models import full, llama, lora
 from tiny_training import MACHINE, MemoryJournal, data, members, sft, train
 
 from tunegrid import interrupt
-from tunegrid.method.full import Full
 from tunegrid.objective.checkpoint import path_in
 from tunegrid.objective.sft import Keep
 from tunegrid.objective.sft_training import rows_at
@@ -23,7 +22,7 @@ from tunegrid.pack.pack import Pack
 CASES = {
     "lora": [lora(4, dropout=0.1)],
     "pack": [lora(1), lora(8, dropout=0.1), lora(2), lora(4, dropout=0.2)],
-    "full": [Full(kind="full")],
+    "full": [full()],
 }
 ACCUMULATING = replace(MACHINE, tokens_per_pass=32)
 """A step of a cell is several passes."""
@@ -77,7 +76,7 @@ def test_best_weights_are_those_of_the_lowest_validation_loss(tmp_path: Path) ->
     """Four random rows learnt by heart tell nothing of others: every validation is worse than the one before."""
     wild = [sft(keep=Keep.best, learning_rate=0.03, clip_norm=None, warmup_steps=0)]
     prepared = data(rows=4)
-    outcome = train(members(Full(kind="full")), wild, tmp_path, prepared=prepared)
+    outcome = train(members(full()), wild, tmp_path, prepared=prepared)
     losses = outcome.journals[0].column("val_loss")
     rows = outcome.trained[0].validation
     assert rows[:, 0].sum() / rows[:, 1].sum() == pytest.approx(min(losses))

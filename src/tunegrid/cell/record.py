@@ -81,7 +81,7 @@ class PackRecord:
             all_scores = [*likelihood_scores(trained[i].validation), *scores[i]]
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
             with full_disk_told(cell.path("adapter")):
-                cell.run.method.save(pack.adapted, member.name, cell.path("adapter"))
+                pack.attached[member.name].save(cell.path("adapter"))
             result = self._result(cell, pack, data, trained, i, all_scores)
             cell.write_result(result)
 
@@ -101,6 +101,7 @@ class PackRecord:
             config=cell.config,
             scores={score.name: _value(score) for score in scores if isinstance(score, Score)},
             unavailable={score.name: score.reason for score in scores if isinstance(score, Unavailable)},
+            findings=pack.attached[pack.members[index].name].findings(),
             cost=self._cost(cell, pack, trained, index),
             protocol={**_protocol(cell, pack, data, own), **self.notes},
             versions=versions(),

@@ -12,7 +12,7 @@ from typing import Any
 from tunegrid.atomic import write_atomically
 from tunegrid.errors import DataError, damaged
 
-VERSION = 2
+VERSION = 3
 """The version of result.json's shape; a file of another version is refused, never guessed at."""
 
 
@@ -109,6 +109,8 @@ class Result:
     scores: Mapping[str, ScoreValue]
     unavailable: Mapping[str, str]
     """Metrics that could not be computed, and how to get them."""
+    findings: Mapping[str, float] = field(default_factory=dict)
+    """What the method itself found out in training, for example a learned sparsity."""
     cost: Cost
     protocol: Mapping[str, str]
     """How the scores came about, in words a reader can compare."""

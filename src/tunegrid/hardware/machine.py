@@ -7,6 +7,7 @@ from tunegrid.config import require
 from tunegrid.errors import ConfigError
 from tunegrid.hardware import Accelerator, Hardware, Precision, Strategy
 from tunegrid.hardware.place import here
+from tunegrid.method import Weights
 from tunegrid.model import Model
 
 if TYPE_CHECKING:
@@ -71,11 +72,11 @@ def set_threads(hardware: Hardware) -> None:
     torch.set_num_threads(hardware.threads or max(1, cores() // hardware.devices))
 
 
-def load_onto(hardware: Hardware, model: Model, frozen: bool) -> "PreTrainedModel":
-    """Load a model's weights onto the device: in the hardware's precision if they stay `frozen`, else in float32."""
+def load_onto(hardware: Hardware, model: Model, weights: Weights) -> "PreTrainedModel":
+    """Load a model's weights onto the device, held as `weights` says."""
     from torch.nn import Module
 
-    precision = precision_of(hardware) if frozen else "float32"
+    precision = precision_of(hardware) if weights is Weights.hardware else "float32"
     loaded = model.load(precision)
     Module.to(loaded, device_of(hardware))  # transformers' own `to` hides its signature
     return loaded

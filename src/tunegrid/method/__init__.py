@@ -1,14 +1,22 @@
-"""What becomes trainable. An option attaches one cell's trainable parameters to a model that other cells may share."""
+"""What becomes trainable. An option holds a method's settings; how they are put to work is in `adaptation/`."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
+from enum import Enum
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch.nn import Module, Parameter
+from tunegrid.model import Model
 
-    from tunegrid.pack.route import Router
+if TYPE_CHECKING:
+    from tunegrid.adaptation import Adaptation
+
+
+class Weights(Enum):
+    """How weights of the model itself are held while they are trained; the optimiser always steps float32."""
+
+    float32 = "float32"
+    hardware = "hardware"
+    """In the hardware's precision, beside float32 master weights."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,24 +31,12 @@ class Method(ABC):
         """Cells whose methods share a family can share one frozen base; None: this method needs its own model."""
 
     @abstractmethod
-    def attach(self, model: "Module", name: str) -> "Module":
-        """Add the trainable parameters of cell `name`; returns the model to attach the next cell to.
+    def adaptation(self) -> "Adaptation":
+        """What puts the method into a model. Imports torch."""
 
-        Draws initial values from torch's global generator, which the caller has seeded for this cell.
-        """
+    def base_weights(self) -> Weights:
+        """How the base is held: in the hardware's precision, unless its own weights are trained in float32."""
+        return Weights.hardware
 
-    @abstractmethod
-    def route(self, model: "Module", router: "Router") -> None:
-        """Make the attached layers read from `router` which rows of a batch are whose."""
-
-    @abstractmethod
-    def trainable(self, model: "Module", name: str) -> "dict[str, Parameter]":
-        """The parameters that belong to cell `name`, by their name in the cell's own files."""
-
-    @abstractmethod
-    def save(self, model: "Module", name: str, folder: Path) -> None:
-        """Write what was learned into `folder`, in the format of the library that owns it."""
-
-    def freezes_base(self) -> bool:
-        """Whether the base stays as it was loaded, so that it may be held in the hardware's precision."""
-        return True
+    def check(self, model: Model) -> None:  # noqa: B027 - most fit any model
+        """Raise `ConfigError` where this model has no place for the method, as far as its config says. No torch."""

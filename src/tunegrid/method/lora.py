@@ -3,18 +3,16 @@
 from dataclasses import dataclass
 from enum import Enum
 from math import sqrt
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftModel
-    from torch.nn import Module, Parameter
+    from peft import LoraConfig
     from transformers import PreTrainedModel
 
-    from tunegrid.pack.route import Router
+    from tunegrid.adaptation import Adaptation
 
 
 class AlphaPolicy(Enum):
@@ -60,39 +58,17 @@ class Lora(Method):
         require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
 
     def pack_family(self) -> str | None:
-        return "rows"
+        return "lora"
 
     def scaling(self) -> float:
         """The s of W' = W + s · B A."""
         divisor = {AlphaPolicy.fixed: self.rank, AlphaPolicy.proportional: 1, AlphaPolicy.rslora: sqrt(self.rank)}
         return self.alpha / divisor[self.alpha_policy]
 
-    def attach(self, model: "Module", name: str) -> "Module":
-        from peft import PeftModel, get_peft_model
+    def adaptation(self) -> "Adaptation":
+        from tunegrid.adaptation.peft_layers import PeftLayers
 
-        if isinstance(model, PeftModel):
-            model.add_adapter(name, self._peft(cast("PreTrainedModel", model.get_base_model())))
-            return model
-        base = cast("PreTrainedModel", model)
-        return get_peft_model(base, self._peft(base), adapter_name=name)
-
-    def route(self, model: "Module", router: "Router") -> None:
-        from tunegrid.pack.lora_layer import route_lora_layers
-
-        route_lora_layers(model, router)
-
-    def trainable(self, model: "Module", name: str) -> "dict[str, Parameter]":
-        ending = f".{name}.weight"
-        return {
-            key.removesuffix(ending): parameter
-            for key, parameter in model.named_parameters()
-            if key.endswith(ending) and ".lora_" in key
-        }
-
-    def save(self, model: "Module", name: str, folder: Path) -> None:
-        from tunegrid.method.lora_files import save_adapter
-
-        save_adapter(cast("PeftModel", model), name, folder)
+        return PeftLayers(self._peft)
 
     def _peft(self, model: "PreTrainedModel") -> "LoraConfig":
         from peft import LoraConfig

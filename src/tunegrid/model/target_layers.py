@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from tunegrid.model.layer_names import layer_names
+from tunegrid.model.layer_names import ALL_LINEAR, layer_names
 
 
 def target_layers(model: nn.Module, targets: list[str]) -> list[str] | str:
@@ -10,6 +10,13 @@ def target_layers(model: nn.Module, targets: list[str]) -> list[str] | str:
     return layer_names(
         targets, {name.rpartition(".")[2] for name, module in model.named_modules() if _is_linear(name, module)}
     )
+
+
+def target_modules(model: nn.Module, targets: list[str]) -> list[tuple[str, nn.Linear]]:
+    """The layers themselves and their names; the output head is none of them."""
+    names, head = target_layers(model, targets), model.get_output_embeddings()  # type: ignore[operator]
+    linear = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head]
+    return linear if names == ALL_LINEAR else [(n, m) for n, m in linear if n.rpartition(".")[2] in names]
 
 
 def _is_linear(name: str, module: nn.Module) -> bool:

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tunegrid.adaptation.attached import Attached
 from tunegrid.objective.learning_rate import rate_factor
+from tunegrid.objective.master_weights import MasterWeights
 from tunegrid.objective.row_order import rows_of_step
 from tunegrid.objective.sft import Keep, Sft
 from tunegrid.pack.pack import Member
@@ -20,7 +22,8 @@ class CellState:
 
     member: Member
     objective: Sft
-    parameters: dict[str, nn.Parameter]
+    attached: Attached
+    weights: MasterWeights
     step: int = 0
     """Optimiser steps taken."""
     tokens: int = 0
@@ -43,6 +46,11 @@ class CellState:
     """Validation loss."""
     stale: int = 0
     """Validations since the lowest."""
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """What the optimiser steps, by name."""
+        return self.weights.parameters
 
     def active(self) -> bool:
         """Whether the cell still has steps to take."""
@@ -105,6 +113,7 @@ class CellState:
         with torch.no_grad():
             for name, value in self.kept.items():
                 self.parameters[name].copy_(value)
+        self.weights.publish()
 
 
 def mean_loss(rows: np.ndarray) -> float:

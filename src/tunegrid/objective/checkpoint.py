@@ -18,6 +18,7 @@ from tunegrid.atomic import replaced
 from tunegrid.errors import DamagedError
 from tunegrid.objective.cell_state import CellState
 
+MEMORY = "memory/"
 MOMENTS = ("exp_avg", "exp_avg_sq")
 COUNTERS = (
     "step",
@@ -58,6 +59,7 @@ def save_checkpoint(state: CellState, optimizer: Optimizer, folder: Path) -> Non
 
 def _tensors(state: CellState, optimizer: Optimizer) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {f"kept/{name}": value for name, value in state.kept.items()}
+    tensors |= {f"{MEMORY}{name}": value for name, value in state.attached.memory().items()}
     for name, parameter in state.parameters.items():
         tensors[f"weight/{name}"] = parameter
         for moment in MOMENTS:
@@ -116,6 +118,8 @@ def _restore(state: CellState, optimizer: Optimizer, tensors: Mapping[str, Tenso
             moments = {m: tensors[f"{m}/{name}"].to(parameter.device) for m in MOMENTS if f"{m}/{name}" in tensors}
             if moments:
                 optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
+    state.weights.publish()
+    state.attached.recall({k.removeprefix(MEMORY): v for k, v in tensors.items() if k.startswith(MEMORY)})
     device = {name: p.device for name, p in state.parameters.items()}
     state.kept = {
         k.removeprefix("kept/"): v.to(device[k.removeprefix("kept/")])

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from tunegrid.hardware.collective import sum_gradients, sum_over_ranks
@@ -45,13 +46,16 @@ class PackModule(LightningModule):
             return
         optimizer = cast(LightningOptimizer, self.optimizers())
         optimizer.zero_grad(set_to_none=True)
+        for cell in cells:
+            if cell.generator is not None:
+                self.states[cell.name].attached.before_step(cell.generator)
         self._step(optimizer, self._backward(cells))
 
     def _backward(self, cells: Sequence[CellRows]) -> dict[str, float]:
         """Accumulate every cell's gradient over all ranks; returns each cell's mean loss over its own labels."""
         labels = {cell.name: sum(len(row.completion) for row in cell.rows) for cell in cells}
         losses = dict.fromkeys(labels, 0.0)
-        for piece in self._grouped([self._share(cell) for cell in cells]):
+        for piece in self._grouped([self._own(self._share(cell)) for cell in cells]):
             batch = self.pack.forward.collate(piece)
             counts = torch.tensor(batch.labels.counts)
             shares = torch.tensor([1 / labels[cell.name] for cell in piece]).repeat_interleave(counts)
@@ -63,14 +67,25 @@ class PackModule(LightningModule):
                 losses[cell.name] += float(part.sum()) / labels[cell.name]
         for cell in cells:
             self.states[cell.name].tokens += sum(map(tokens_of, cell.rows))
+            self._add_penalty(cell.name)
         sum_gradients([p for name in losses for p in self.states[name].parameters.values()])
         summed = sum_over_ranks(torch.tensor(list(losses.values()), dtype=torch.float64, device=self.device))
         return dict(zip(losses, summed.tolist(), strict=True))
+
+    def _add_penalty(self, name: str) -> None:
+        """Add the gradient of what a method has added to its cell's loss, on one rank: the ranks' are summed."""
+        penalty = self.states[name].attached.penalty()
+        if penalty is not None and self.trainer.is_global_zero:
+            self.manual_backward(penalty)
 
     def _share(self, cell: CellRows) -> CellRows:
         """Of a cell's rows those that this rank runs; there may be none."""
         own = cell.rows[self.trainer.global_rank :: self.trainer.world_size]
         return CellRows(cell.name, own, cell.generator)
+
+    def _own(self, cell: CellRows) -> CellRows:
+        """The rows behind the cell's virtual tokens."""
+        return CellRows(cell.name, self.pack.own_rows(cell.name, cell.rows), cell.generator)
 
     def _grouped(self, cells: Sequence[CellRows]) -> list[list[CellRows]]:
         """Passes of cells with one label smoothing each."""
@@ -87,13 +102,16 @@ class PackModule(LightningModule):
 
     def _step(self, optimizer: LightningOptimizer, losses: Mapping[str, float]) -> None:
         """Clip and step every cell that brought rows; one with a loss or gradient that is not finite stops before."""
-        for group, state in zip(optimizer.param_groups, self._trained(), strict=True):
-            group["lr"] = state.learning_rate()
+        for group in optimizer.param_groups:
+            group["lr"] = group["factor"] * self.states[group["cell"]].learning_rate()
         rows = {name: self._before_step(self.states[name], loss) for name, loss in losses.items()}
         optimizer.step()
         for name, row in rows.items():
             state = self.states[name]
-            state.step += not state.diverged
+            if not state.diverged:
+                state.step += 1
+                state.attached.after_step(state.step)
+                state.weights.publish()
             self.log_row(state, row)
 
     def _before_step(self, state: CellState, loss: float) -> dict[str, float]:
@@ -102,9 +120,6 @@ class PackModule(LightningModule):
         if not np.isfinite([loss, norm]).all():
             state.stop_diverged()
         return row
-
-    def _trained(self) -> list[CellState]:
-        return [state for state in self.states.values() if state.parameters]
 
     def on_validation_epoch_start(self) -> None:
         """Begin a validation of every cell that is due for one: Lightning also validates where a signal stops it."""
@@ -119,7 +134,7 @@ class PackModule(LightningModule):
             for parts in self._validation.values():
                 parts.append(np.zeros((len(batch), 2)))
             return
-        cells = [CellRows(name, batch, None) for name in self._validation]
+        cells = [self._own(CellRows(name, batch, None)) for name in self._validation]
         for piece in passes(cells, self.tokens_per_pass, self.pack.strict):
             laid = self.pack.forward.collate(piece)
             with self.pack.router.over(*laid.shares):
@@ -139,10 +154,19 @@ class PackModule(LightningModule):
 
 def _optimizer(states: Sequence[CellState]) -> Optimizer | None:
     groups = [
-        {"params": list(s.parameters.values()), "weight_decay": s.objective.weight_decay, "lr": s.learning_rate()}
-        for s in states
+        {"params": own, "cell": state.member.name, "factor": factor, "weight_decay": state.objective.weight_decay}
+        for state in states
+        for factor, own in _by_factor(state).items()
     ]
     return AdamW(groups, fused=True) if groups else None
+
+
+def _by_factor(state: CellState) -> dict[float, list[nn.Parameter]]:
+    """A cell's parameters by the factor of their learning rate."""
+    found: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in state.parameters.items():
+        found.setdefault(state.attached.adaptation.rate_factor(name), []).append(parameter)
+    return found
 
 
 def _sums_by_row(nll: torch.Tensor, rows: torch.Tensor, count: int) -> np.ndarray:

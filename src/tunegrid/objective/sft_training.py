@@ -16,6 +16,7 @@ from tunegrid.hardware.place import here
 from tunegrid.objective import Journal, Objective, Trained
 from tunegrid.objective.cell_state import CellState
 from tunegrid.objective.checkpoint import load_checkpoint
+from tunegrid.objective.master_weights import MasterWeights
 from tunegrid.objective.pack_module import PackModule
 from tunegrid.objective.sft import Sft
 from tunegrid.objective.watch import Watch
@@ -59,7 +60,11 @@ def train_pack(
 
 def _states(pack: Pack, objectives: Sequence[Objective]) -> list[CellState]:
     members = zip(pack.members, objectives, strict=True)
-    return [CellState(m, o, pack.trainable(m)) for m, o in members if isinstance(o, Sft)]
+    return [
+        CellState(member, objective, pack.attached[member.name], MasterWeights.of(pack.trainable(member)))
+        for member, objective in members
+        if isinstance(objective, Sft)
+    ]
 
 
 def _shared_validate_every(states: Sequence[CellState]) -> int:

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from tunegrid.adaptation import Adaptation
+from tunegrid.adaptation.attached import Attached
 from tunegrid.method import Method
 from tunegrid.pack import flat_attention
+from tunegrid.pack.batch import Row
 from tunegrid.pack.forward import Forward, choose_forward
 from tunegrid.pack.route import Router
 from tunegrid.seeds import stream
@@ -37,30 +40,44 @@ class Pack:
         base.requires_grad_(False)
         self.forward: Forward = choose_forward(base, pad)
         self.router = Router()
-        self.adapted = self._attach()
-        for method in {member.method.kind: member.method for member in members}.values():
-            method.route(self.adapted, self.router)
-
-    def _attach(self) -> nn.Module:
-        adapted: nn.Module = self.base
-        for member in self.members:
-            torch.manual_seed(stream(member.seed, "adapter"))
-            adapted = member.method.attach(adapted, member.name)
-        adapted.eval()
-        for member in self.members:
-            for parameter in member.method.trainable(adapted, member.name).values():
+        self._base_sizes = {id(p): p.numel() for p in base.parameters()}
+        adaptations = [member.method.adaptation() for member in members]
+        self.adapted = self._adapt(adaptations)
+        self.attached = {
+            member.name: Attached(adaptation, self.adapted, member.name)
+            for member, adaptation in zip(members, adaptations, strict=True)
+        }
+        for member in members:
+            for parameter in self.trainable(member).values():
                 parameter.requires_grad_(True)
-        return adapted
+
+    def _adapt(self, adaptations: Sequence[Adaptation]) -> nn.Module:
+        adapted: nn.Module = self.base
+        for member, adaptation in zip(self.members, adaptations, strict=True):
+            torch.manual_seed(stream(member.seed, "adapter"))
+            adapted = adaptation.attach(adapted, member.name)
+        for adaptation in adaptations:
+            adaptation.route(adapted, self.router)
+        adapted.eval()
+        return adapted.requires_grad_(False)
+
+    def own_prompt(self, name: str, prompt: Sequence[int]) -> list[int]:
+        """A prompt as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""
+        return [*(-1 - place for place in range(self.attached[name].adaptation.virtual_tokens())), *prompt]
+
+    def own_rows(self, name: str, rows: Sequence[Row]) -> list[Row]:
+        """Training rows as cell `name` has them."""
+        virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
+        return [Row(torch.cat([virtual, row.prompt]), row.completion) for row in rows]
 
     def trainable(self, member: Member) -> dict[str, nn.Parameter]:
         """The parameters that `member` trains, by name."""
-        return member.method.trainable(self.adapted, member.name)
+        return self.attached[member.name].trainable()
 
     def total_parameters(self, member: Member) -> int:
         """Parameters of the base and of `member`'s own adapter."""
         own = {id(p): p.numel() for p in self.trainable(member).values()}
-        base = {id(p): p.numel() for name, p in self.base.named_parameters() if "lora_" not in name}
-        return sum((base | own).values())
+        return sum((self._base_sizes | own).values())
 
     @contextmanager
     def generating(self) -> Iterator[None]:

@@ -56,9 +56,10 @@ def _decode_batch(
     sampler: Sampler, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
 ) -> list[str]:
     model, pad = cast(Any, pack.base), tokenizer.pad_token_id  # transformers' own types hide `generate`
-    longest = max(len(prompt) for _, prompt in batch)
-    ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for _, p in batch], device=model.device)
-    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for _, p in batch], device=model.device)
+    prompts = [pack.own_prompt(pack.members[member].name, prompt) for member, prompt in batch]
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=model.device)
     shares = [
         Share(pack.members[member].name, len(list(rows))) for member, rows in groupby(batch, key=lambda job: job[0])
     ]

@@ -13,6 +13,7 @@ from tunegrid.cell.result import Result
 from tunegrid.data.row_lengths import RowLengths, row_lengths
 from tunegrid.errors import ConfigError, UserError
 from tunegrid.hardware.available import Device, device
+from tunegrid.method import Weights
 from tunegrid.method.full import Full
 from tunegrid.objective.sft import Sft
 from tunegrid.sweep.forecast_memory import PackMemory, UnknownMemoryError, pack_memory
@@ -102,7 +103,7 @@ class Forecasts:
         if isinstance(lengths, str):
             return None
         machine, run = self.device(cells[0]), cells[0].run
-        precision = machine.precision(run.hardware) if run.method.freezes_base() else "float32"
+        precision = machine.precision(run.hardware) if run.method.base_weights() is Weights.hardware else "float32"
         return pack_time(cells, lengths, machine.kind, precision, finished)
 
     def room(self, cell: Cell) -> Room | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tunegrid.cell.cell import Cell
 from tunegrid.data.row_lengths import RowLengths
+from tunegrid.method import Weights
 from tunegrid.method.base import Base
 from tunegrid.method.full import Full
 from tunegrid.method.lora import Lora
@@ -76,7 +77,7 @@ def pack_memory(cells: Sequence[Cell], lengths: RowLengths, device: str, precisi
     for cell in cells:
         if not isinstance(cell.run.method, Base | Full | Lora) or not isinstance(cell.run.objective, Sft):
             raise UnknownMemoryError(f"{cell.title}: its method or objective is not known")
-    own_precision = precision if cells[0].run.method.freezes_base() else "float32"
+    own_precision = precision if cells[0].run.method.base_weights() is Weights.hardware else "float32"
     state = _State(cells, lengths, device, own_precision, values, modules)
     return max(state.moments(), key=lambda moment: moment.total)
 

@@ -90,6 +90,7 @@ class Composer:
         for override in self._parser.parse_overrides(list(overrides.values)):
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         run = resolve_run(config)
+        run.method.check(run.model)
         return Cell.of(run, self._fingerprints)
 
     def _config(self, overrides: Overrides) -> DictConfig:

@@ -7,11 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from peft import PeftModel
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
 
 from tunegrid.atomic import PART
 from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter
-from tunegrid.model.split_attention import FUSED
+from tunegrid.model.split_attention import FUSED, split
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -31,6 +33,15 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
             leftover.unlink()  # PEFT's card template: all placeholders
         shutil.rmtree(folder, ignore_errors=True)
         saved.rename(folder)
+
+
+def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """Put the adapter in `folder` on the model as it was published, which is split where the files want it."""
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        if any(f".{FUSED}.q_proj." in key or f".{FUSED}.v_proj." in key for key in file.keys()):  # noqa: SIM118
+            model = split(model)
+    loaded: PeftModel = PeftModel.from_pretrained(model, str(folder))
+    return loaded
 
 
 def _fuse(folder: Path) -> None:

@@ -1,0 +1,82 @@
+"""How a method's trainable parameters sit in a model that other cells may share; methods choose from these.
+
+Hooks that do nothing are for most adaptations to leave alone.
+"""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunegrid.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+    from torch.nn import Module, Parameter
+    from transformers import PreTrainedModel
+
+    from tunegrid.pack.route import Router
+
+
+class UnmergeableError(UserError):
+    """What was learned cannot become part of the model's own weights, and why."""
+
+
+class Adaptation(ABC):
+    """Attaches, routes, saves and loads the trainable parameters of one cell."""
+
+    @abstractmethod
+    def attach(self, model: "Module", name: str) -> "Module":
+        """Add the trainable parameters of cell `name`; returns the model to attach the next cell to.
+
+        Draws initial values from torch's global generator, which the caller has seeded for this cell. Raises
+        `ConfigError` where the model has no place for them.
+        """
+
+    @abstractmethod
+    def route(self, model: "Module", router: "Router") -> None:
+        """Make the attached parts read from `router` whose rows are whose; doing so twice changes nothing."""
+
+    @abstractmethod
+    def trainable(self, model: "Module", name: str) -> "dict[str, Parameter]":
+        """The parameters that belong to cell `name`, by their name in the cell's own files."""
+
+    @abstractmethod
+    def save(self, model: "Module", name: str, folder: Path) -> None:
+        """Write what was learned into `folder`, in the format of the library that owns it."""
+
+    @abstractmethod
+    def load(self, model: "PreTrainedModel", folder: Path) -> "Module":
+        """The model as it was published, with what `save` wrote put on it; changes `model`."""
+
+    @abstractmethod
+    def merged(self, model: "Module") -> "PreTrainedModel":
+        """The plain model equal to the one that `load` returned. Raises `UnmergeableError` where there is none."""
+
+    def rate_factor(self, parameter: str) -> float:
+        """By what a trainable parameter's learning rate differs from the cell's."""
+        return 1.0
+
+    def virtual_tokens(self) -> int:
+        """Learned tokens in front of each of the cell's rows."""
+        return 0
+
+    def before_step(self, model: "Module", name: str, generator: "Generator") -> None:  # noqa: B027
+        """Draw what is random in the coming step."""
+
+    def penalty(self, model: "Module", name: str) -> "Tensor | None":
+        """What the cell's loss has added to it in each step, with its gradient."""
+        return None
+
+    def after_step(self, model: "Module", name: str, step: int) -> None:  # noqa: B027
+        """Follow optimiser step `step` (from 1); the gradients are still there."""
+
+    def findings(self, model: "Module", name: str) -> dict[str, float]:
+        """What the method itself found out in training, by name; part of the cell's result."""
+        return {}
+
+    def memory(self, model: "Module", name: str) -> "dict[str, Tensor]":
+        """Tensors beside the parameters that training changes in place and a checkpoint must hold."""
+        return {}
+
+    def recall(self, model: "Module", name: str, tensors: "dict[str, Tensor]") -> None:  # noqa: B027
+        """Take up what `memory` gave."""

@@ -1,0 +1,37 @@
+"""Diff pruning: a learned sparse difference to the frozen weights (Guo et al. 2020, arXiv 2012.07463)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tunegrid.config import require, schema
+from tunegrid.method import Method
+
+if TYPE_CHECKING:
+    from tunegrid.adaptation import Adaptation
+
+
+@schema("method", "diff_pruning")
+@dataclass(kw_only=True, slots=True)
+class DiffPruning(Method):
+    """Trains two numbers for each weight: a difference, and the log-odds that it is used."""
+
+    targets: list[str]
+    """As for LoRA: roles or last names of linear layers, or [all-linear]."""
+    log_odds: float
+    """Of each gate at the start; high is open."""
+    structured: bool
+    """One more gate for each matrix as a whole."""
+    strength: float
+    """Of the penalty: it is added to the loss times the expected share of open gates."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
+        require(self.strength >= 0, "method.strength", "be at least 0", self.strength)
+
+    def pack_family(self) -> str | None:
+        return None
+
+    def adaptation(self) -> "Adaptation":
+        from tunegrid.adaptation.sparse_difference import SparseDifferences
+
+        return SparseDifferences(self.targets, self.log_odds, self.structured, self.strength)

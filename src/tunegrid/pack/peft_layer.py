@@ -1,0 +1,88 @@
+"""PEFT's layers, made to send each cell's rows through that cell's own adapter. Imports torch and peft."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
+
+import torch
+from peft.tuners.lora.layer import Linear as LoraLinear
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+
+from tunegrid.pack.low_rank import LowRank, low_rank_update
+from tunegrid.pack.route import Router, Span
+
+
+def route_layers(model: nn.Module, router: Router) -> None:
+    """Replace the forward of every PEFT layer of `model` by one that reads the batch's division from `router`.
+
+    Plain LoRA shares the base layer's product between all cells; any other adapter runs PEFT's own forward on its
+    cell's rows.
+    """
+    for module in model.modules():
+        if isinstance(module, LoraLinear):
+            module.forward = partial(_lora_forward, module, router)  # type: ignore[method-assign]
+        elif isinstance(module, BaseTunerLayer):
+            module.forward = partial(_own_forward, module, router)
+
+
+def _lora_forward(layer: LoraLinear, router: Router, x: Tensor) -> Tensor:
+    spans = router.spans(x.numel() // x.shape[-1])
+    if any(span.share.name in layer.lora_variant for span in spans):
+        return _own_forward(layer, router, x)
+    out = layer.base_layer(x)
+    spans = [s for s in spans if s.share.name in layer.lora_A]
+    parts = [_part(layer, span, x) for span in spans]
+    own = [pair[span.share.name].weight for span in spans for pair in (layer.lora_A, layer.lora_B)]
+    weights = [_as_used(cast(Tensor, weight), router, x.dtype) for weight in own]
+    return low_rank_update(out, x, parts, weights)
+
+
+def _as_used(weight: Tensor, router: Router, dtype: torch.dtype) -> Tensor:
+    """The weight itself, or its cast to `dtype` where the router keeps casts."""
+    if router.casts is None:
+        return weight
+    if id(weight) not in router.casts:
+        router.casts[id(weight)] = weight.detach().to(dtype)
+    return router.casts[id(weight)]
+
+
+def _part(layer: LoraLinear, span: Span, x: Tensor) -> LowRank:
+    dropout = layer.lora_dropout[span.share.name]
+    keep = None
+    if isinstance(dropout, nn.Dropout) and span.share.generator is not None:
+        draw = torch.rand(span.stop - span.start, x.shape[-1], generator=span.share.generator)
+        keep = (draw >= dropout.p).to(device=x.device, dtype=x.dtype) / (1 - dropout.p)
+    return LowRank(span.start, span.stop, layer.scaling[span.share.name], keep)
+
+
+def _own_forward(layer: Any, router: Router, x: Tensor) -> Tensor:
+    """PEFT's forward for the rows of each cell that adapts this layer, the base layer's for the others'."""
+    rows = x.reshape(1, -1, x.shape[-1])
+    parts = [_of_cell(layer, span, rows[:, span.start : span.stop]) for span in router.spans(rows.shape[1])]
+    return torch.cat(parts, 1).view(*x.shape[:-1], -1)
+
+
+def _of_cell(layer: Any, span: Span, rows: Tensor) -> Tensor:
+    name = span.share.name
+    if not any(name in getattr(layer, attribute) for attribute in layer.adapter_layer_names):
+        return layer.base_layer(rows)
+    layer._active_adapter = [name]
+    with _dropout_drawn(layer, span.share.generator):
+        return type(layer).forward(layer, rows)
+
+
+@contextmanager
+def _dropout_drawn(layer: nn.Module, generator: torch.Generator | None) -> Iterator[None]:
+    """Draw the layer's dropout from `generator`; draw none where there is no generator."""
+    if generator is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        layer.train()
+        try:
+            yield
+        finally:
+            layer.eval()

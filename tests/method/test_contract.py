@@ -1,0 +1,129 @@
+"""What every method promises, tried on a tiny Llama, GPT-2 and T5: options are found, not listed."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import gpt2, llama, random_rows, t5
+from tiny_training import MACHINE, Outcome, data, members, sft, train
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tunegrid.data.token_rows import PreparedData, TokenizedRows
+from tunegrid.errors import ConfigError
+from tunegrid.known_names import resolve_run
+from tunegrid.method import Method
+from tunegrid.model.split_attention import split
+from tunegrid.pack.batch import Row
+from tunegrid.pack.pack import Pack
+from tunegrid.pack.route import Share
+from tunegrid.sweep.grid import composed, without_hydra
+
+CONF = Path(__file__).parents[2] / "conf" / "method"
+OPTIONS = sorted(path.stem for path in CONF.glob("*.yaml"))
+TRAINING = [option for option in OPTIONS if option != "base"]
+MODELS: dict[str, Callable[[], PreTrainedModel]] = {"llama": llama, "gpt2": gpt2, "t5": t5}
+REFUSED = {
+    ("bitfit", "llama"): "method=bitfit trains biases, and this model .llama. has none; .* method=layer_norm",
+    ("bitfit", "t5"): "method=bitfit trains biases, and this model .t5. has none",
+}
+"""Methods that a model has no place for, and what they say."""
+CHANGES_AT_ONCE: set[str] = set()
+"""Methods whose untrained parameters already change the model's answers."""
+RATES = {"full": 3e-3, "last_layers": 1e-2, "bitfit": 0.1, "layer_norm": 0.1}
+"""Learning rates at which a method learns a few rows by heart, where 3e-2 is not one."""
+QUESTION = torch.tensor([[5, 9, 17, 3, 88, 120]])
+
+
+@cache
+def method_of(option: str) -> Method:
+    """The method as its YAML has it."""
+    overrides = [f"method={option}"]
+    with composed(overrides) as (loader, master):
+        return resolve_run(without_hydra(loader.load_sweep_config(master, overrides))).method
+
+
+def combinations() -> list[tuple[str, str]]:
+    return [(option, model) for option in TRAINING for model in MODELS if (option, model) not in REFUSED]
+
+
+def trained(option: str, model: str, folder: Path, steps: int, prepared: PreparedData | None = None) -> Outcome:
+    rate = RATES.get(option, 3e-2)
+    objective = sft(steps=steps, batch_size=8, learning_rate=rate, weight_decay=0.0, validate_every=steps)
+    of = members(method_of(option))
+    return train(of, [objective], folder, MACHINE, prepared=prepared, base=split(MODELS[model]()))
+
+
+def answer(model: torch.nn.Module) -> Tensor:
+    """Logits for one row, as transformers computes them."""
+    more = {"decoder_input_ids": QUESTION} if model.config.is_encoder_decoder else {}
+    with torch.no_grad():
+        return model.eval()(input_ids=QUESTION, **more).logits
+
+
+def answer_in_pack(pack: Pack) -> Tensor:
+    """Logits for the same row behind the cell's virtual tokens."""
+    own = pack.own_rows(pack.members[0].name, [Row(QUESTION[0], QUESTION[0])])[0].prompt[None]
+    more = {"decoder_input_ids": QUESTION} if pack.base.config.is_encoder_decoder else {}
+    with torch.no_grad(), pack.generating(), pack.router.over(Share(pack.members[0].name, 1)):
+        return pack.base(input_ids=own, **more).logits[:, -QUESTION.shape[1] :]
+
+
+@pytest.mark.parametrize(("option", "model"), REFUSED)
+def test_a_model_without_a_place_for_the_method_is_refused(option: str, model: str) -> None:
+    with pytest.raises(ConfigError, match=REFUSED[option, model]):
+        Pack(split(MODELS[model]()), members(method_of(option)), 0)
+
+
+@pytest.mark.parametrize(("option", "model"), combinations())
+def test_only_its_own_parameters_change(option: str, model: str, tmp_path: Path) -> None:
+    untouched = split(MODELS[model]()).state_dict()
+    outcome = trained(option, model, tmp_path, 3)
+    own = {id(p) for p in outcome.pack.trainable(outcome.pack.members[0]).values()}
+    assert own
+    for name, parameter in outcome.pack.base.named_parameters():
+        key = name.replace(".base_layer", "")
+        if key in untouched:
+            changed = not torch.equal(parameter, untouched[key])
+            assert not changed or id(parameter) in own, key
+    assert (answer_in_pack(outcome.pack) - answer(split(MODELS[model]()))).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(("option", "model"), combinations())
+def test_it_starts_as_the_base_model(option: str, model: str) -> None:
+    pack = Pack(split(MODELS[model]()), members(method_of(option)), 0)
+    difference = (answer_in_pack(pack) - answer(MODELS[model]())).abs().max()
+    assert (difference > 1e-3) if option in CHANGES_AT_ONCE else (difference < 1e-4)
+
+
+@pytest.mark.parametrize(("option", "model"), combinations())
+def test_what_was_saved_gives_the_same_logits_on_the_published_model(option: str, model: str, tmp_path: Path) -> None:
+    pack = trained(option, model, tmp_path, 3).pack
+    name, folder = pack.members[0].name, tmp_path / "adapter"
+    folder.mkdir()
+    pack.attached[name].save(folder)
+    loaded = pack.attached[name].adaptation.load(MODELS[model](), folder)
+    torch.testing.assert_close(answer(loaded), answer_in_pack(pack), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("option", TRAINING)
+def test_it_learns_eight_rows(option: str, tmp_path: Path) -> None:
+    model = next(model for model in MODELS if (option, model) not in REFUSED)
+    completion = random_rows(1, 5)[0].completion[:4].tolist()  # the same, so that a few numbers can hold it
+    eight = TokenizedRows.of([(row.prompt.tolist(), completion) for row in random_rows(8, 3)])
+    prepared = PreparedData(eight, eight, [], (0,), "fingerprint", ())
+    outcome = trained(option, model, tmp_path, 150, prepared)
+    validation = outcome.trained[0].validation
+    assert validation[:, 0].sum() / validation[:, 1].sum() < 0.1  # nats; untrained: about 6
+
+
+@pytest.mark.parametrize("option", [option for option in TRAINING if method_of(option).pack_family()])
+def test_a_cell_in_a_pack_is_the_cell_alone(option: str, tmp_path: Path) -> None:
+    of = members(method_of(option), method_of(option), method_of("base"), seeds=[3, 4, 5])
+    objectives = [sft(steps=4), sft(steps=4, batch_size=3, learning_rate=3e-3), sft(steps=4)]
+    together = train(of, objectives, tmp_path / "together", prepared=data())
+    for place in range(2):
+        alone = train([of[place]], [objectives[place]], tmp_path / f"{place}", prepared=data())
+        assert together.journals[place].column("loss") == pytest.approx(alone.journals[0].column("loss"), abs=1e-5)
