@@ -1,11 +1,12 @@
 import errno
 import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from cell.made_cells import cell, complete, parts, room_for, scored
 
-from tunegrid.atomic import DiskFullError, full_disk_told, write_atomically
+from tunegrid.atomic import DiskFullError, full_disk_told, sole_writer, write_atomically
 from tunegrid.cell.cell import Cell
 from tunegrid.cell.result import Status
 from tunegrid.mistakes import explain, is_mistake
@@ -77,3 +78,19 @@ def test_a_disk_that_fills_up_in_a_run_is_the_cells_failure(
     assert result.error.kind == "DiskFullError"
     assert result.error.message.startswith(f"{own.path('checkpoint/state.safetensors')}: the disk is full")
     assert "DiskFullError" in capsys.readouterr().err and parts(tmp_path) == []
+
+
+def test_writers_of_a_folder_take_turns(tmp_path: Path):
+    order: list[str] = []
+
+    def second() -> None:
+        with sole_writer(tmp_path):
+            order.append("second")
+
+    with sole_writer(tmp_path):
+        other = Thread(target=second)
+        other.start()
+        other.join(0.2)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]

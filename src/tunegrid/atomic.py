@@ -1,6 +1,7 @@
 """Files that are either whole or absent, also after a power cut or on a full disk."""
 
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -48,9 +49,21 @@ def replaced(path: Path) -> Iterator[Path]:
         sync(path.parent)
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove what a process that was killed left half written in `folder`; nobody may be writing there."""
-    for part in folder.glob(f".*{PART}"):
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Make `folder`, and wait until no other process is inside such a block for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_parts(folder: Path, names: str = "*") -> None:
+    """Remove what a process that was killed left half written of some files; nobody may be writing them."""
+    for part in folder.glob(f".{names}{PART}"):
         remove(part)
 
 

@@ -113,6 +113,6 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     tokenizer = run.model.load_tokenizer()
     data = prepare(run.data, tokenizer, run.prompt)
     remember(run.data, run.prompt, run.model.identity(), data)
-    model = load_onto(run.hardware, run.model, run.method.base_weights())
+    model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
     return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict=run.sweep.pack is PackMode.strict)

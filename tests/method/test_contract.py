@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import gpt2, llama, random_rows, t5
-from tiny_training import MACHINE, Outcome, data, members, sft, train
+from tiny_training import MACHINE, Outcome, members, sft, train
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -15,6 +15,7 @@ from tunegrid.data.token_rows import PreparedData, TokenizedRows
 from tunegrid.errors import ConfigError
 from tunegrid.known_names import resolve_run
 from tunegrid.method import Method
+from tunegrid.model.quantise import quantise
 from tunegrid.model.split_attention import split
 from tunegrid.pack.batch import Row
 from tunegrid.pack.pack import Pack
@@ -52,8 +53,15 @@ def combinations() -> list[tuple[str, str]]:
 def trained(option: str, model: str, folder: Path, steps: int, prepared: PreparedData | None = None) -> Outcome:
     rate = RATES.get(option, 3e-2)
     objective = sft(steps=steps, batch_size=8, learning_rate=rate, weight_decay=0.0, validate_every=steps)
-    of = members(method_of(option))
-    return train(of, [objective], folder, MACHINE, prepared=prepared, base=split(MODELS[model]()))
+    return train(
+        members(method_of(option)), [objective], folder, MACHINE, prepared=prepared, base=base_of(option, model)
+    )
+
+
+def base_of(option: str, model: str) -> PreTrainedModel:
+    """The model as `run` hands it to a pack."""
+    how = method_of(option).quantisation()
+    return split(MODELS[model]()) if how is None else quantise(split(MODELS[model]()), how, torch.device("cpu"))
 
 
 def answer(model: torch.nn.Module) -> Tensor:
@@ -79,7 +87,7 @@ def test_a_model_without_a_place_for_the_method_is_refused(option: str, model: s
 
 @pytest.mark.parametrize(("option", "model"), combinations())
 def test_only_its_own_parameters_change(option: str, model: str, tmp_path: Path) -> None:
-    untouched = split(MODELS[model]()).state_dict()
+    untouched = base_of(option, model).state_dict()
     outcome = trained(option, model, tmp_path, 3)
     own = {id(p) for p in outcome.pack.trainable(outcome.pack.members[0]).values()}
     assert own
@@ -88,13 +96,13 @@ def test_only_its_own_parameters_change(option: str, model: str, tmp_path: Path)
         if key in untouched:
             changed = not torch.equal(parameter, untouched[key])
             assert not changed or id(parameter) in own, key
-    assert (answer_in_pack(outcome.pack) - answer(split(MODELS[model]()))).abs().max() > 1e-4
+    assert (answer_in_pack(outcome.pack) - answer(base_of(option, model))).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize(("option", "model"), combinations())
 def test_it_starts_as_the_base_model(option: str, model: str) -> None:
-    pack = Pack(split(MODELS[model]()), members(method_of(option)), 0)
-    difference = (answer_in_pack(pack) - answer(MODELS[model]())).abs().max()
+    pack = Pack(base_of(option, model), members(method_of(option)), 0)
+    difference = (answer_in_pack(pack) - answer(base_of(option, model))).abs().max()
     assert (difference > 1e-3) if option in CHANGES_AT_ONCE else (difference < 1e-4)
 
 
@@ -123,7 +131,7 @@ def test_it_learns_eight_rows(option: str, tmp_path: Path) -> None:
 def test_a_cell_in_a_pack_is_the_cell_alone(option: str, tmp_path: Path) -> None:
     of = members(method_of(option), method_of(option), method_of("base"), seeds=[3, 4, 5])
     objectives = [sft(steps=4), sft(steps=4, batch_size=3, learning_rate=3e-3), sft(steps=4)]
-    together = train(of, objectives, tmp_path / "together", prepared=data())
+    together = train(of, objectives, tmp_path / "together", base=base_of(option, "llama"))
     for place in range(2):
-        alone = train([of[place]], [objectives[place]], tmp_path / f"{place}", prepared=data())
+        alone = train([of[place]], [objectives[place]], tmp_path / f"{place}", base=base_of(option, "llama"))
         assert together.journals[place].column("loss") == pytest.approx(alone.journals[0].column("loss"), abs=1e-5)

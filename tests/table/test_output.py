@@ -77,6 +77,15 @@ def test_the_same_cells_give_the_same_bytes_and_what_is_there_is_not_drawn_again
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == times
 
 
+def test_what_a_killed_writer_left_half_written_goes_and_other_files_stay(tmp_path: Path):
+    cells = stored(sweep({None: 0.4, 1: 0.6, 4: 0.7}, seeds=2), tmp_path)
+    report("demo", cells, SPEC, tmp_path)
+    for name in (".table.html.abc.part", ".study.json.abc.part"):
+        (tmp_path / "demo" / name).write_text("half")
+    report("demo", cells, SPEC, tmp_path)
+    assert [path.name for path in (tmp_path / "demo").glob(".*")] == [".study.json.abc.part"]
+
+
 def test_another_figure_is_drawn(tmp_path: Path):
     two = replace(SPEC, columns=["ROUGE_L", "val_loss"])
     cells = stored(sweep({None: 0.4, 1: 0.6, 4: 0.7}, seeds=2), tmp_path)

@@ -12,7 +12,8 @@ from transformers import PreTrainedModel
 
 from tunegrid.adaptation import Adaptation
 from tunegrid.adaptation.peft_files import load_adapter, save_adapter
-from tunegrid.model.split_attention import fuse
+from tunegrid.model.quantisation import Quantisation
+from tunegrid.model.split_attention import fuse, split
 from tunegrid.pack.peft_layer import route_layers
 from tunegrid.pack.route import Router
 
@@ -25,6 +26,8 @@ class PeftLayers(Adaptation):
     """The tuner's config for a model."""
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     """Learning-rate factors of the parameters whose name contains the key."""
+    quantisation: Quantisation | None = None
+    """Of the base in training; a loaded adapter's base has the same values in full precision."""
 
     def attach(self, model: Module, name: str) -> Module:
         if isinstance(model, PeftModel):
@@ -48,6 +51,10 @@ class PeftLayers(Adaptation):
         save_adapter(cast(PeftModel, model), name, folder)
 
     def load(self, model: PreTrainedModel, folder: Path) -> Module:
+        if self.quantisation is not None:
+            from tunegrid.model.quantise import rounded
+
+            model = fuse(rounded(split(model), self.quantisation))
         return load_adapter(model, folder)
 
     def merged(self, model: Module) -> PreTrainedModel:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from tunegrid.adaptation import Adaptation
 from tunegrid.atomic import replaced
@@ -124,4 +125,5 @@ def _open_share(difference: Difference) -> Tensor:
 
 def _changed(layer: Any, router: Router, x: Tensor) -> Tensor:
     training = any(share.generator is not None for share in router.shares)
-    return F.linear(x, layer.weight + layer.difference(training).to(x.dtype), layer.bias)
+    weight = layer.weight + layer.difference(training).to(x.dtype)
+    return F.linear(x, weight.T if isinstance(layer, Conv1D) else weight, layer.bias)

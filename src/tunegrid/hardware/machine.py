@@ -7,7 +7,7 @@ from tunegrid.config import require
 from tunegrid.errors import ConfigError
 from tunegrid.hardware import Accelerator, Hardware, Precision, Strategy
 from tunegrid.hardware.place import here
-from tunegrid.method import Weights
+from tunegrid.method import Method, Weights
 from tunegrid.model import Model
 
 if TYPE_CHECKING:
@@ -72,12 +72,15 @@ def set_threads(hardware: Hardware) -> None:
     torch.set_num_threads(hardware.threads or max(1, cores() // hardware.devices))
 
 
-def load_onto(hardware: Hardware, model: Model, weights: Weights) -> "PreTrainedModel":
-    """Load a model's weights onto the device, held as `weights` says."""
+def load_onto(hardware: Hardware, model: Model, method: Method) -> "PreTrainedModel":
+    """Load a model's weights onto the device, held as `method` wants them."""
     from torch.nn import Module
 
-    precision = precision_of(hardware) if weights is Weights.hardware else "float32"
-    loaded = model.load(precision)
+    loaded = model.load(precision_of(hardware) if method.base_weights() is Weights.hardware else "float32")
+    if (how := method.quantisation()) is not None:
+        from tunegrid.model.quantise import quantise
+
+        return quantise(loaded, how, device_of(hardware))
     Module.to(loaded, device_of(hardware))  # transformers' own `to` hides its signature
     return loaded
 

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from tunegrid.model import Model
+from tunegrid.model.quantisation import Quantisation
 
 if TYPE_CHECKING:
     from tunegrid.adaptation import Adaptation
@@ -37,6 +38,10 @@ class Method(ABC):
     def base_weights(self) -> Weights:
         """How the base is held: in the hardware's precision, unless its own weights are trained in float32."""
         return Weights.hardware
+
+    def quantisation(self) -> Quantisation | None:
+        """How a frozen base's linear layers are held, if not in the base's precision."""
+        return None
 
     def check(self, model: Model) -> None:  # noqa: B027 - most fit any model
         """Raise `ConfigError` where this model has no place for the method, as far as its config says. No torch."""

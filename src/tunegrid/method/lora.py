@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
+from tunegrid.model.quantisation import Code, Quantisation
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -50,6 +51,10 @@ class Lora(Method):
     dropout: float
     """On the adapter's input."""
     initialisation: Initialisation
+    code: Code | None
+    """Of the base's linear layers in four bits (QLoRA); null: they stay in the base's precision."""
+    double_quantisation: bool
+    """Quantise the scales of four-bit weights too."""
 
     def __post_init__(self) -> None:
         require(self.rank >= 1, "method.rank", "be at least 1", self.rank)
@@ -58,7 +63,10 @@ class Lora(Method):
         require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
 
     def pack_family(self) -> str | None:
-        return "lora"
+        return "lora" if self.code is None else f"lora on {self.quantisation()}"
+
+    def quantisation(self) -> Quantisation | None:
+        return None if self.code is None else Quantisation(self.code, self.double_quantisation)
 
     def scaling(self) -> float:
         """The s of W' = W + s · B A."""
@@ -68,7 +76,7 @@ class Lora(Method):
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers
 
-        return PeftLayers(self._peft)
+        return PeftLayers(self._peft, quantisation=self.quantisation())
 
     def _peft(self, model: "PreTrainedModel") -> "LoraConfig":
         from peft import LoraConfig

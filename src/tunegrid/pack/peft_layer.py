@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from peft.tuners.lora.layer import Linear as LoraLinear
+from peft.tuners.lora.layer import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
@@ -21,13 +21,13 @@ def route_layers(model: nn.Module, router: Router) -> None:
     cell's rows.
     """
     for module in model.modules():
-        if isinstance(module, LoraLinear):
-            module.forward = partial(_lora_forward, module, router)  # type: ignore[method-assign]
+        if isinstance(module, LoraLayer):
+            module.forward = partial(_lora_forward, module, router)
         elif isinstance(module, BaseTunerLayer):
             module.forward = partial(_own_forward, module, router)
 
 
-def _lora_forward(layer: LoraLinear, router: Router, x: Tensor) -> Tensor:
+def _lora_forward(layer: Any, router: Router, x: Tensor) -> Tensor:
     spans = router.spans(x.numel() // x.shape[-1])
     if any(span.share.name in layer.lora_variant for span in spans):
         return _own_forward(layer, router, x)
@@ -48,7 +48,7 @@ def _as_used(weight: Tensor, router: Router, dtype: torch.dtype) -> Tensor:
     return router.casts[id(weight)]
 
 
-def _part(layer: LoraLinear, span: Span, x: Tensor) -> LowRank:
+def _part(layer: LoraLayer, span: Span, x: Tensor) -> LowRank:
     dropout = layer.lora_dropout[span.share.name]
     keep = None
     if isinstance(dropout, nn.Dropout) and span.share.generator is not None:

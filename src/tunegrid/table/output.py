@@ -1,13 +1,13 @@
 """Build a table from cells, print it, write its files."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunegrid.atomic import write_atomically
+from tunegrid.atomic import remove_parts, sole_writer, write_atomically
 from tunegrid.errors import ConfigError
 from tunegrid.table.build import build_table
 from tunegrid.table.cells import CellRecord, load_cell
@@ -22,6 +22,8 @@ from tunegrid.table.spec import TableSpec
 if TYPE_CHECKING:
     from tunegrid.cell.cell import Cell
 
+NAME = "table"
+"""Of every file of a table, its ending apart."""
 FORMATS = {"json": to_json, "md": to_markdown, "tex": to_latex, "csv": to_csv, "html": to_html}
 """What `tunegrid table --format` knows."""
 FILES = ("md", "csv", "tex", "html")
@@ -81,20 +83,29 @@ def write(table: Table, spec: TableSpec, folder: Path) -> Path:
     """
     texts = {form: FORMATS[form](table) for form in DECISIVE}
     if spec.figure is not None:
-        texts["md"] += f"\n![{spec.figure.y}](table.png)\n"
+        texts["md"] += f"\n![{spec.figure.y}]({NAME}.png)\n"
+    with sole_writer(folder):
+        remove_parts(folder, f"{NAME}.*")
+        if not _written(folder, texts, spec):
+            _write_all(table, spec, folder, texts)
+    return folder
+
+
+def _written(folder: Path, texts: Mapping[str, str], spec: TableSpec) -> bool:
     forms = FILES if spec.figure is None else (*FILES, "png")
-    if all(_path(folder, form).is_file() for form in forms) and all(
+    return all(_path(folder, form).is_file() for form in forms) and all(
         _path(folder, form).read_bytes() == text.encode() for form, text in texts.items()
-    ):
-        return folder
+    )
+
+
+def _write_all(table: Table, spec: TableSpec, folder: Path, texts: Mapping[str, str]) -> None:
     for form in FILES:
         write_atomically(_path(folder, form), texts.get(form) or FORMATS[form](table))
     if spec.figure is not None:
         from tunegrid.table.figure import to_png
 
         write_atomically(_path(folder, "png"), to_png(table, spec.figure.y))
-    return folder
 
 
 def _path(folder: Path, form: str) -> Path:
-    return folder / f"table.{form}"
+    return folder / f"{NAME}.{form}"
