@@ -1,5 +1,6 @@
 """`tunegrid plan`: packs with their forecasts, from finished cells' costs and from what memory there is."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cell.made_cells import complete, flip
 from command_line import SMALL, environment, files, run
 
 from tunegrid.cell.cell import Cell
@@ -16,6 +18,7 @@ from tunegrid.commands.plan import duration, main
 from tunegrid.data.row_lengths import estimate
 from tunegrid.sweep.forecast_time import START_S, finished_cells, pack_time
 from tunegrid.sweep.grid import grid_from
+from tunegrid.sweep.job import is_due, seems_due
 
 PLAN = (*SMALL, "hardware=cpu", "hardware.precision=float32")
 COST = Cost(
@@ -115,6 +118,16 @@ def test_another_device_tells_nothing_and_a_damaged_result_is_passed_over(capsys
     damaged = finish("seed=8").path("result.json")
     damaged.write_text(damaged.read_text()[:-20])
     assert "time unknown" in plan(capsys)
+
+
+def test_a_plan_takes_adapters_by_their_size_and_a_sweep_reads_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    own = complete(tmp_path / "outputs", Status.DONE)
+    adapter = own.path("adapter/adapter_model.safetensors")
+    flip(adapter, 100)
+    assert f"{own.id}  {own.title}  done" in plan(capsys)
+    assert is_due(own) and not seems_due(own)
+    os.truncate(adapter, adapter.stat().st_size - 1)
+    assert f"{own.id}  {own.title}  pack 1" in plan(capsys)
 
 
 def test_a_plan_of_nothing_left_has_no_forecast(capsys: pytest.CaptureFixture[str]):

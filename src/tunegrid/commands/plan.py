@@ -17,7 +17,7 @@ from tunegrid.sweep.forecast import GB, Engine, Forecasts
 from tunegrid.sweep.forecast_memory import PARTS, PackMemory
 from tunegrid.sweep.forecast_time import PackTime, finished_cells
 from tunegrid.sweep.grid import Grid, arguments_of, compose_grid, composed
-from tunegrid.sweep.job import counted, is_due
+from tunegrid.sweep.job import counted, seems_due
 from tunegrid.sweep.packing import PackPlan, plan_packs
 from tunegrid.sweep.probe import probe
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         grid = compose_grid(loader, master, arguments_of(master))
         forecasts = Forecasts(Engine.of(master.hydra.launcher))
-        due = [point for point in grid.points if is_due(point.cell)]
+        due = [point for point in grid.points if seems_due(point.cell)]
         packs = forecasts.packs(due)
         probing = PROBE in arguments and packs
         finished = probe(loader, master, packs) if probing else finished_cells(Path(grid.run.output_root))

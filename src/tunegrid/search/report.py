@@ -8,14 +8,14 @@ from tunegrid.search.options import VALIDATION_SCORES, SearchOptions
 from tunegrid.search.outcome import Outcome, outcomes, ranked
 from tunegrid.search.space import Space, Values
 from tunegrid.search.trials import Search
-from tunegrid.sweep.job import counted
+from tunegrid.sweep.job import counted, seems_due
 
 
 def describe(search: Search) -> list[str]:
     """What the same command would do, line by line."""
     options, dimensions = search.options, search.space.dimensions
     trials = outcomes(search.study, search.run.output_root)
-    due = sum(asked.is_open for number in range(search.study.batches) for asked in search.batch(number))
+    due = sum(asked.is_open(seems_due) for number in range(search.study.batches) for asked in search.batch(number))
     left = max(options.trials - len(trials), 0)
     width = max(len(key) for key in dimensions)
     return [

@@ -19,7 +19,7 @@ from tunegrid.search.report import best_line, states, warning_of_test_set
 from tunegrid.search.table import print_table
 from tunegrid.search.trials import Asked, Search
 from tunegrid.sweep.grid import Grid, GridPoint
-from tunegrid.sweep.job import CellsFailed, counted, say, summary
+from tunegrid.sweep.job import CellsFailed, counted, is_due, say, summary
 from tunegrid.sweep.sweep import check_data, launch, mirror_table
 
 
@@ -71,7 +71,7 @@ def run_batch(search: Search, launcher: Launcher, number: int) -> None:
     if follower is not None:
         follower.look()  # what another process has run meanwhile
     batch = search.batch(number)
-    due = unique([asked for asked in batch if asked.is_open])
+    due = unique([asked for asked in batch if asked.is_open(is_due)])
     if not due:
         return
     packs = search.packs(due)

@@ -1,6 +1,6 @@
 """A search and the cells of its trials, composed and checked. Imports neither torch nor optuna."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from tunegrid.search.space import Space, Values, read_space
 from tunegrid.search.study import Study, Trial, settings_of
 from tunegrid.sweep.forecast import Engine, Forecasts
 from tunegrid.sweep.grid import Composer, Grid, GridPoint
-from tunegrid.sweep.job import is_due
 from tunegrid.sweep.packing import PackPlan
 
 if TYPE_CHECKING:
@@ -37,11 +36,13 @@ class Asked:
         """The cell."""
         return self.point.cell
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the cell has to run: a trial that its own search stopped has said what it has to say."""
+    def is_open(self, due: Callable[[Cell], bool]) -> bool:
+        """Whether the cell has to run; `due` says that of a grid's cells.
+
+        A trial that its own search stopped has said what it has to say.
+        """
         is_stopped = self.trial.stopped is not None and self.cell.status() is Status.PRUNED
-        return is_due(self.cell) and (self.cell.run.force or not is_stopped)
+        return due(self.cell) and (self.cell.run.force or not is_stopped)
 
 
 class Search:

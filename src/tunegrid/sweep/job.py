@@ -155,10 +155,13 @@ def _failure(error: Exception) -> tuple[Status, Failure]:
 
 
 def is_due(cell: Cell) -> bool:
-    """Whether a run has to take this cell on: it is forced, has not ended, is to be tried again, or is damaged."""
-    if cell.run.force or not has_ended(cell) or cell.status() in RETRIED[cell.run.sweep.retry]:
-        return True
-    return cell.verify() is Status.DAMAGED
+    """Whether a run has to take this cell on; one that seems to have ended is read to its last byte."""
+    return seems_due(cell) or cell.verify() is Status.DAMAGED
+
+
+def seems_due(cell: Cell) -> bool:
+    """Whether the cell is forced, has not ended, is to be tried again, or is damaged as far as sizes show that."""
+    return cell.run.force or not has_ended(cell) or cell.status() in RETRIED[cell.run.sweep.retry]
 
 
 def has_ended(cell: Cell) -> bool:

@@ -16,7 +16,7 @@ from tunegrid.data.check import check
 from tunegrid.errors import UserError
 from tunegrid.interrupt import Interrupted
 from tunegrid.sweep.forecast import fitting_packs
-from tunegrid.sweep.grid import Grid, compose_grid
+from tunegrid.sweep.grid import Grid, GridPoint, compose_grid
 from tunegrid.sweep.job import RETRIED, CellsFailed, counted, is_due, record_unfinished, say, summary
 from tunegrid.sweep.options import Retry
 from tunegrid.sweep.packing import PackPlan
@@ -33,7 +33,7 @@ def sweep(loader: ConfigLoader, master: DictConfig, launcher: Launcher, argument
     check_data(grid)
     due = [point for point in grid.points if is_due(point.cell)]
     packs = fitting_packs(due, master.hydra.launcher)
-    say(f"{counted(len(grid.points), 'cell')}, {_skipped(grid, len(due))}; {counted(len(packs), 'pack')} to run")
+    say(f"{counted(len(grid.points), 'cell')}, {_skipped(grid, due)}; {counted(len(packs), 'pack')} to run")
     if packs:
         launch(launcher, packs)
     print_table(grid)
@@ -44,11 +44,12 @@ def sweep(loader: ConfigLoader, master: DictConfig, launcher: Launcher, argument
         raise CellsFailed(f"{summary(failed)}\n{len(failed)} of {counted(len(grid.points), 'cell')} not done")
 
 
-def _skipped(grid: Grid, due: int) -> str:
+def _skipped(grid: Grid, due: Sequence[GridPoint]) -> str:
     """The cells that this sweep leaves alone, in words."""
-    unforced = [cell for cell in grid.cells if not cell.run.force]
-    failed = [cell for cell in unforced if cell.status() in RETRIED[Retry.all] and not is_due(cell)]
-    finished = f"{len(grid.points) - due - len(failed)} finished"
+    taken = {point.cell.id for point in due}
+    left = [cell for cell in grid.cells if cell.id not in taken]
+    failed = [cell for cell in left if cell.status() in RETRIED[Retry.all]]
+    finished = f"{len(left) - len(failed)} finished"
     return f"{finished}, {len(failed)} failed earlier (sweep.retry=all runs them again)" if failed else finished
 
 
