@@ -136,6 +136,7 @@ MISTAKES = {
     "objective.learning_rate=interval(-1,1)": "objective.learning_rate must be above 0, got -1.0 [trial: ",
     "method.rank=1 objective.learning_rate=1e-3": "hydra.sweeper.params has no range to search; give one",
     "hydra.sweeper.trails=3": "unknown key 'hydra.sweeper.trails'; did you mean hydra.sweeper.trials; known: hydra.",
+    "sweep.memory_limit_gb=0.1": "lora_r4_s0 needs 0.",
     "method.rnk=choice(1,2)": "unknown key 'method.rnk'; did you mean method.rank",
     "sweep.baselines=['method=base']": "sweep.baselines: a search has none; leave them out, or run them as a grid",
 }
