@@ -26,6 +26,8 @@ CELLS = ("-m", *SMALL, "method.rank=range(1,13)", "seed=0,1", "sweep.max_pack=4"
 TRAINING = ("-m", "model=tiny", "tracker=none", "data.rows=200", "data.validation_rows=8", "data.test_rows=4",
             "method.rank=2,4", "method.dropout=0.1", "objective.steps=300", "objective.validate_every=100",
             "metrics=none", "name=grid")  # fmt: skip
+REAL = {"PYTHONPATH": ""}
+"""Without the stand-in."""
 PAUSE = "0.2"
 """Seconds that the stand-in takes for a cell."""
 WRITES = 40
@@ -100,13 +102,12 @@ def whole(place: Path) -> bytes:
 
 def signals(folder: Path, times: int) -> None:
     """Stop real training at random steps; count checkpoints, and compare what the resumed sweep gives."""
-    environment = {"PYTHONPATH": ""}
     reference = fresh(folder / "whole")
-    assert run(reference, *TRAINING, **environment).returncode == 0
+    assert train(reference) == 0
     wanted = losses(reference)
     place, stopped, saved, slowest, equal, sweeps = fresh(folder / "cut"), 0, 0, 0.0, 0, 0
     while stopped < times:
-        process = start(place, *TRAINING, **environment)
+        process = start(place, *TRAINING, **REAL)
         before = newest_step(place)
         while process.poll() is None and newest_step(place) <= before:
             time.sleep(0.02)
@@ -115,18 +116,25 @@ def signals(folder: Path, times: int) -> None:
             number = random.choice((signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
             sent = time.monotonic()
             process.send_signal(number)
-            finish(process)
+            finish(process, 600)
             slowest = max(slowest, time.monotonic() - sent)
             stopped += 1
             saved += int(process.returncode == (130 if number == signal.SIGINT else 143) and all_saved(place))
         else:
-            finish(process)
+            finish(process, 600)
             sweeps, equal = sweeps + 1, equal + int(losses(place) == wanted)
             place = fresh(folder / "cut")
-    run(place, *TRAINING, **environment)
+    train(place)
     sweeps, equal = sweeps + 1, equal + int(losses(place) == wanted)
     print(f"{stopped} signals in real training: {saved} times a checkpoint of the last step and the right exit code,")
     print(f"{slowest:.1f} s at most from signal to exit; {equal} of {sweeps} resumed sweeps equal to the bit")
+
+
+def train(place: Path) -> int:
+    """Run or resume the real training to its end; its exit code."""
+    process = start(place, *TRAINING, **REAL)
+    finish(process, 600)
+    return process.returncode
 
 
 def pairs(folder: Path, times: int) -> None:

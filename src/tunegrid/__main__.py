@@ -35,6 +35,8 @@ def _command(word: str, arguments: list[str]) -> int:
 def _hydra() -> int:
     """Hydra's own command line, with its errors handed to us instead of printed."""
     import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from tunegrid.arguments import check_flags, overrides_of
     from tunegrid.sweep.grid import register
@@ -52,7 +54,8 @@ def _hydra() -> int:
 
     def task(config: "DictConfig") -> Exception | None:
         failure = attempt_job(config)
-        failures.extend([failure] if failure else [])
+        if failure is not None and HydraConfig.get().mode is RunMode.RUN:  # a sweep is told what its jobs return
+            failures.append(failure)
         return failure
 
     try:

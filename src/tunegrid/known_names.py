@@ -13,6 +13,9 @@ from tunegrid.errors import ConfigError, unknown
 if TYPE_CHECKING:
     from tunegrid.run import Run
 
+CHOOSING = ("experiments", "hydra/sweeper", "hydra/launcher", "hydra.searchpath")
+"""What chooses options beside the config groups, or says where they are."""
+
 
 def resolve_run(config: DictConfig) -> "Run":
     """A composed config as its dataclasses. Refuses keys that `+key=value` added: no schema has them."""
@@ -43,22 +46,32 @@ def nearest_key(key: str, overrides: Sequence[str]) -> str:
     parent = key
     while "." in parent:
         parent = parent.rpartition(".")[0]
-        beside = [name for name in known if name.startswith(f"{parent}.")]
+        beside = _children(parent, known)
         if beside:
-            return unknown("key", key, beside)
-    return unknown(
-        "key", key, [*GROUPS, *sorted({name.partition(".")[0] for name in known} - set(GROUPS)), "experiments"]
-    )
+            return unknown("key", key, [f"{parent}.{name}" for name in beside])
+    top = {name.partition(".")[0] for name in known} - {*GROUPS, "hydra"}
+    return unknown("key", key, [*GROUPS, *sorted(top), "experiments"])
+
+
+def _children(parent: str, known: Sequence[str]) -> list[str]:
+    below = [name.removeprefix(f"{parent}.") for name in known if name.startswith(f"{parent}.")]
+    names = dict.fromkeys(name.partition(".")[0] for name in below)
+    return [name for name in names if not name.startswith("_")]
 
 
 def known_keys(overrides: Sequence[str]) -> list[str]:
-    """Dotted keys of the config composed from those of the overrides that choose an option; [] where that fails too."""
+    """Dotted keys of the config composed from those of the overrides that choose an option; [] where that fails too.
+
+    Without the experiment where the mistake is in that.
+    """
     from tunegrid.sweep.grid import composed
 
     pairs = [override.partition("=") for override in overrides if not override.startswith("-")]
-    chosen = [f"{key}={value}" for key, _, value in pairs if key in GROUPS and "," not in value]
-    try:
-        with composed(chosen) as (_, master):
-            return [key for key, _ in leaves(OmegaConf.to_container(master)) if not key.startswith("hydra.")]
-    except Exception:  # already explaining one mistake: a second one must not hide it
-        return []
+    for groups in ((*GROUPS, *CHOOSING), GROUPS):
+        chosen = [f"{key}={value}" for key, _, value in pairs if key in groups and "," not in value]
+        try:
+            with composed(chosen) as (_, master):
+                return [key for key, _ in leaves(OmegaConf.to_container(master))]
+        except Exception:  # already explaining one mistake: a second one must not hide it
+            continue
+    return []

@@ -1,5 +1,6 @@
 """`tunegrid plan`: packs with their forecasts, from finished cells' costs and from what memory there is."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cell.made_cells import complete, flip
 from command_line import SMALL, environment, files, run
 
 from tunegrid.cell.cell import Cell
@@ -14,8 +16,10 @@ from tunegrid.cell.provenance import now
 from tunegrid.cell.result import Cost, Result, Status
 from tunegrid.commands.plan import duration, main
 from tunegrid.data.row_lengths import estimate
+from tunegrid.errors import ConfigError
 from tunegrid.sweep.forecast_time import START_S, finished_cells, pack_time
 from tunegrid.sweep.grid import grid_from
+from tunegrid.sweep.job import is_due, seems_due
 
 PLAN = (*SMALL, "hardware=cpu", "hardware.precision=float32")
 COST = Cost(
@@ -104,6 +108,21 @@ def test_packs_of_the_nearest_size_tell_the_rate():
     assert six.cells == one.cells == 2
 
 
+def test_a_search_is_forecast_by_its_largest_batch(capsys: pytest.CaptureFixture[str]):
+    """Five trials, two at a time, are three batches; the largest trains both cells 600 steps."""
+    finish("seed=7", cost=replace(COST, tokens_per_second=1e6))
+    mean = estimate(grid_from([*PLAN]).run.data, grid_from([*PLAN]).run.prompt, 259).mean
+    ranges = ("method.rank=choice(1,16,4)", "objective.steps=range(300,601,300)", "table.columns=[val_loss]")
+    options = ("hydra.sweeper.trials=5", "hydra.sweeper.batch=2", "sweep.memory_limit_gb=7")
+    out = plan(capsys, "hydra/sweeper=search", *options, *ranges)
+    batch = START_S + 2.0 * 2 + 2 * 600 * 8 * mean / 1e6 + 2 * 3.0 * 2 + 2 * 5.0
+    assert f"time: about {duration(3 * batch)} for 3 such batches, from 1 finished cell like these" in out
+    assert re.search(r"\npack 1 +2 +\d\.\d\d GB .*\n", out) and "of 7.0 GB (sweep.memory_limit_gb)" in out
+    assert "5 trials · none asked for yet · 0 to finish · 5 to ask for, 2 at a time" in out
+    with pytest.raises(ConfigError, match=r"lora_r16_s0 needs .*\[trial: method.rank=16 objective.steps=600\]"):
+        plan(capsys, "hydra/sweeper=search", *ranges, "sweep.memory_limit_gb=0.1")
+
+
 @pytest.mark.parametrize("there", [["model.hidden=128"], ["method=full"]])
 def test_another_model_or_method_tells_nothing(there: list[str], capsys: pytest.CaptureFixture[str]):
     finish(*there)
@@ -115,6 +134,16 @@ def test_another_device_tells_nothing_and_a_damaged_result_is_passed_over(capsys
     damaged = finish("seed=8").path("result.json")
     damaged.write_text(damaged.read_text()[:-20])
     assert "time unknown" in plan(capsys)
+
+
+def test_a_plan_takes_adapters_by_their_size_and_a_sweep_reads_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    own = complete(tmp_path / "outputs", Status.DONE)
+    adapter = own.path("adapter/adapter_model.safetensors")
+    flip(adapter, 100)
+    assert f"{own.id}  {own.title}  done" in plan(capsys)
+    assert is_due(own) and not seems_due(own)
+    os.truncate(adapter, adapter.stat().st_size - 1)
+    assert f"{own.id}  {own.title}  pack 1" in plan(capsys)
 
 
 def test_a_plan_of_nothing_left_has_no_forecast(capsys: pytest.CaptureFixture[str]):

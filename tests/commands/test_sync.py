@@ -75,6 +75,16 @@ def test_a_server_gets_every_row_once_whatever_happened_before(tmp_path: Path):
     assert [codes[-1] for codes in server.exits.values()] == [0, 0]
 
 
+def test_a_damaged_cell_is_left_out_and_the_others_are_sent(tmp_path: Path):
+    cells = trained(tmp_path)
+    with (cells[0] / "metrics.jsonl").open("a") as file:
+        file.write("{not JSON}\n")
+    done = run(tmp_path, "sync", *GRID, "tracker=csv")
+    outcomes = {"1 left out (see tunegrid verify)", "1 sent", "1 without records"}
+    assert set(done.stdout.strip().removeprefix("csv: ").split(", ")) == outcomes
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_was_not_run_is_said(tmp_path: Path):
     done = run(tmp_path, "sync", *GRID, "tracker=csv")
     assert (done.returncode, done.stdout) == (0, "csv: 3 without records\n")

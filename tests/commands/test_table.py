@@ -10,21 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
-from table.synthetic_cells import pending, sweep, write
+from table.synthetic_cells import SPEC, pending, sweep, write
 
 from tunegrid.commands.table import main
 from tunegrid.errors import ConfigError
 from tunegrid.table.cells import CellRecord
-from tunegrid.table.spec import FigureSpec, TableSpec
-
-SPEC = TableSpec(
-    title="Ranks",
-    row="method.rank",
-    columns=["ROUGE_L"],
-    published=None,
-    figure=FigureSpec(x="method.rank", y="ROUGE_L"),
-    protocol=[],
-)
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, cells: list[CellRecord], root: Path) -> list[Sequence[str]]:

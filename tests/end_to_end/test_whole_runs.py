@@ -9,27 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from command_line import TRAINED
 from transformers import AutoModelForCausalLM, GPT2LMHeadModel
 
 from tunegrid.objective.row_order import rows_of_step
 
-SMALL = (
-    "model=tiny",
-    "tracker=none",
-    "metrics=text",
-    "hardware=cpu",
-    "hardware.precision=float32",
-    "hardware.threads=1",
-    "prompt.chat=never",
-    "data.rows=24",
-    "data.validation_rows=6",
-    "data.test_rows=4",
-    "objective.steps=6",
-    "objective.warmup_steps=1",
-    "objective.validate_every=3",
-    "objective.learning_rate=1e-2",
-    "sampler.max_new_tokens=6",
-)
+SMALL = (*TRAINED, "tracker=none", "objective.learning_rate=1e-2")
 
 
 def tunegrid(folder: Path, *arguments: str, multirun: bool = False) -> "subprocess.CompletedProcess[str]":

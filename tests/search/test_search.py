@@ -3,12 +3,11 @@
 import json
 import math
 import re
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import files, finish, log, run, start
+from command_line import files, finish, log, run, start, wait_until
 from test_main import in_one_process
 
 from tunegrid.errors import ConfigError
@@ -90,10 +89,7 @@ def test_a_killed_search_becomes_the_one_that_was_not(tmp_path: Path):
     whole = run(tmp_path / "whole", *experiment(tmp_path / "whole"), **FAST)
     command = experiment(tmp_path / "cut")
     process = start(tmp_path / "cut", *command, STAND_IN_BOWL="0.2")
-    end = time.monotonic() + 60
-    while len(log(tmp_path / "cut")) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: len(log(tmp_path / "cut")) == 2, 60)
     process.kill()
     finish(process)
     assert len(study(tmp_path / "cut")) == 8
@@ -139,6 +135,8 @@ MISTAKES = {
     "objective.learning_rate=interval(1,0)": "objective.learning_rate: interval(1,0) is empty; give the lower end",
     "objective.learning_rate=interval(-1,1)": "objective.learning_rate must be above 0, got -1.0 [trial: ",
     "method.rank=1 objective.learning_rate=1e-3": "hydra.sweeper.params has no range to search; give one",
+    "hydra.sweeper.trails=3": "unknown key 'hydra.sweeper.trails'; did you mean hydra.sweeper.trials; known: hydra.",
+    "sweep.memory_limit_gb=0.1": "lora_r4_s0 needs 0.",
     "method.rnk=choice(1,2)": "unknown key 'method.rnk'; did you mean method.rank",
     "sweep.baselines=['method=base']": "sweep.baselines: a search has none; leave them out, or run them as a grid",
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from command_line import SMALL, files, finish, log, run, start, wait_for
+from command_line import SMALL, files, finish, log, run, start, wait_for, wait_until
 from hydra.errors import MissingConfigException
 
 from tunegrid.mistakes import ENGINES, explain
@@ -74,6 +74,41 @@ def test_a_signal_lets_every_engines_packs_save_and_the_same_command_goes_on(eng
     again = run(tmp_path, *command)
     assert again.returncode == 0, again.stderr
     assert log(tmp_path) == ["lora_r23_s0"] * 2
+
+
+@pytest.mark.parametrize("engine", [BASIC, LOCAL])
+def test_what_another_sweep_leaves_undone_is_run_in_a_second_round(engine: str, tmp_path: Path) -> None:
+    """The first is killed while the second waits; before that, the second has started no job for its pack."""
+    first = start(tmp_path, "-m", *SMALL, "method.rank=23")
+    wait_for(tmp_path / "log.waiting")
+    second = start(tmp_path, "-m", *SMALL, "method.rank=23,4", "sweep.max_pack=1", *engine.split())
+    wait_until(lambda: len(log(tmp_path)) == 2, 60)
+    first.kill()
+    finish(first)
+    out, err = finish(second)
+    assert second.returncode == 0, err
+    assert log(tmp_path) == ["lora_r23_s0", "lora_r4_s0", "lora_r23_s0"]
+    assert "1 pack running in another process; others go first" in err and "val_loss" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [BASIC, JOBLIB])
+def test_a_job_whose_pack_another_sweep_has_begun_meanwhile_ends_and_the_sweep_waits(
+    engine: str, tmp_path: Path
+) -> None:
+    grid = ("-m", *SMALL, "method.rank=4,5,23", "sweep.max_pack=1")
+    said = tmp_path / "said"
+    with said.open("w") as stderr:
+        first = start(tmp_path, *grid, *engine.split(), stderr=stderr.fileno(), STAND_IN_SECONDS="3")
+    wait_until(lambda: len(log(tmp_path)) > 0, 60)
+    second = start(tmp_path, "-m", *SMALL, "method.rank=23")
+    wait_for(tmp_path / "log.waiting")
+    wait_until(lambda: "1 pack running in another process; waiting" in said.read_text(), 60)
+    second.kill()
+    for process in (second, first):
+        finish(process)
+    assert first.returncode == 0, said.read_text()
+    assert sorted(log(tmp_path)) == ["lora_r23_s0", "lora_r23_s0", "lora_r4_s0", "lora_r5_s0"]
 
 
 @pytest.mark.slow

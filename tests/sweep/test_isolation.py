@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cell.made_cells import cell, room_for
 from command_line import SMALL, finish, log, run, start
 
 from tunegrid.sweep.slots import slots, visible_gpus
@@ -104,7 +105,7 @@ def test_a_second_sweep_takes_the_packs_that_nobody_has_started(tmp_path: Path) 
     outcomes = [finish(process) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], outcomes
     assert sorted(log(tmp_path)) == [f"lora_r{rank}_s0" for rank in (1, 2, 3, 4)]
-    assert "is running in another process; others go first" in outcomes[1][1]
+    assert "1 pack running in another process; others go first" in outcomes[1][1]
 
 
 def test_no_worker_is_a_mistake(tmp_path: Path) -> None:
@@ -161,3 +162,15 @@ def test_gpus_hidden_by_the_environment_are_not_used(monkeypatch: pytest.MonkeyP
     assert visible_gpus() == ["3", "GPU-4a"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_gpus() == []
+
+
+def test_a_disk_too_full_for_any_result_costs_each_pack_its_line_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    sample = cell(tmp_path / "sample")
+    sample.write_config()
+    with room_for(sample.path("config.yaml").stat().st_size + 200):
+        done = run(tmp_path, "-m", *SMALL, "method.rank=1,4", "sweep.pack=off")
+    assert done.returncode == 1, done.stderr
+    assert results(tmp_path) == {} and log(tmp_path) == ["lora_r1_s0", "lora_r4_s0"]
+    assert "2 of 2 cells not done" in done.stderr
+    assert "error:" not in done.stderr and "Traceback" not in done.stderr
+    assert len(set(re.findall(r"^(\S+result.json): the disk is full", done.stderr, re.MULTILINE))) == 2

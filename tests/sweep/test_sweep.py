@@ -1,10 +1,9 @@
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, files, finish, log, run, start
+from command_line import SMALL, files, finish, log, run, start, wait_for
 
 from tunegrid.errors import ConfigError
 from tunegrid.sweep.grid import composed, grid_from, grid_of
@@ -183,10 +182,3 @@ def test_two_sweeps_on_one_folder_run_each_cell_once(tmp_path: Path):
         _, err = finish(process)
         assert process.returncode == 0, err
     assert log(tmp_path) == ["lora_r1_s0 lora_r2_s0"]
-
-
-def wait_for(path: Path, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.05)

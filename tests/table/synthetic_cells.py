@@ -1,4 +1,4 @@
-"""Cells whose truth is known, made in memory or written as a run writes them."""
+"""Cells whose truth is known, made in memory or written as a run writes them, and the spec of their table."""
 
 import copy
 import json
@@ -13,6 +13,7 @@ from tunegrid.cell.integrity import digests
 from tunegrid.cell.result import Cost, Failure, Result, ScoreValue, Status
 from tunegrid.metrics.combine import combine
 from tunegrid.table.cells import CellRecord
+from tunegrid.table.spec import FigureSpec, TableSpec
 
 CONFIG: dict[str, Any] = {
     "seed": 0,
@@ -23,6 +24,15 @@ CONFIG: dict[str, Any] = {
     "hardware": {"threads": 2},
     "schema": {"model": "hub", "data": "e2e", "method": "lora", "hardware": "cpu"},
 }
+
+SPEC = TableSpec(
+    title="Ranks",
+    row="method.rank",
+    columns=["ROUGE_L"],
+    published=None,
+    figure=FigureSpec(x="method.rank", y="ROUGE_L"),
+    protocol=[],
+)
 
 
 def config(rank: int | None, seed: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

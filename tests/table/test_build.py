@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from table.synthetic_cells import mean_statistics, out_of_memory, pending, record, sweep
+from table.synthetic_cells import SPEC, mean_statistics, out_of_memory, pending, record, sweep
 
 from tunegrid.cell.result import Cost
 from tunegrid.errors import ConfigError, DataError
@@ -13,17 +13,9 @@ from tunegrid.table.build import build_table, verdict
 from tunegrid.table.cells import CellRecord
 from tunegrid.table.model import Standing, Table, Verdict
 from tunegrid.table.published import Published
-from tunegrid.table.spec import FigureSpec, TableSpec
+from tunegrid.table.spec import TableSpec
 from tunegrid.table.student import t_quantile
 
-SPEC = TableSpec(
-    title="T",
-    row="method.rank",
-    columns=["ROUGE_L"],
-    published=None,
-    figure=FigureSpec(x="method.rank", y="ROUGE_L"),
-    protocol=[],
-)
 SAME = Published("A et al.", {"ROUGE_L": 100.0}, {"model.name": ("gpt2_medium",)}, (), (), {("4", "ROUGE_L"): "60.00"})
 
 

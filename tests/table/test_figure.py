@@ -2,22 +2,13 @@ from dataclasses import replace
 from io import BytesIO
 
 import pytest
-from table.synthetic_cells import sweep
+from table.synthetic_cells import SPEC, sweep
 
 from tunegrid.table.build import build_table
 from tunegrid.table.figure import has_figure, to_png, to_svg
 from tunegrid.table.model import Table
 from tunegrid.table.published import Published
-from tunegrid.table.spec import FigureSpec, TableSpec
 
-SPEC = TableSpec(
-    title="T",
-    row="method.rank",
-    columns=["ROUGE_L"],
-    published=None,
-    figure=FigureSpec(x="method.rank", y="ROUGE_L"),
-    protocol=[],
-)
 PUBLISHED = Published(
     "A", {}, {"model.name": ("gpt2_medium",)}, (), (), {("4", "ROUGE_L"): "0.7", ("16", "ROUGE_L"): "0.71"}
 )

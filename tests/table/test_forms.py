@@ -6,11 +6,12 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from table.synthetic_cells import mean_statistics, out_of_memory, record, sweep
+from table.synthetic_cells import SPEC, mean_statistics, out_of_memory, record, sweep
 
 from tunegrid.table.build import build_table
 from tunegrid.table.html import to_html
@@ -21,13 +22,9 @@ from tunegrid.table.markdown import to_markdown
 from tunegrid.table.model import Table
 from tunegrid.table.published import Published
 from tunegrid.table.records import to_csv, to_json
-from tunegrid.table.spec import FigureSpec, TableSpec
 
 NASTY = "<b>a_b & 50 % $x$ #1 {y} ~^\\ “q” | ü 模"
-SPEC = TableSpec(
-    title=NASTY, row="method.rank", columns=["ROUGE_L", "val_loss"], published=None,
-    figure=FigureSpec(x="method.rank", y="ROUGE_L"), protocol=["test touched once"],
-)  # fmt: skip
+NASTY_SPEC = replace(SPEC, title=NASTY, columns=["ROUGE_L", "val_loss"], protocol=["test touched once"])
 PUBLISHED = Published(
     "A et al. & B", {"ROUGE_L": 100.0}, {"objective.steps": ("9",)}, ("seeds",), ("a note",),
     {("1", "ROUGE_L"): "61.0", ("4", "ROUGE_L"): "70.50"},
@@ -41,7 +38,7 @@ def table() -> Table:
 
 def make() -> Table:
     cells = [*sweep({None: 0.4, 1: 0.6, 4: 0.7, 16: 0.7}, seeds=2), out_of_memory(64, 0)]
-    return build_table("demo", SPEC, cells, PUBLISHED, "tunegrid experiments=demo")
+    return build_table("demo", NASTY_SPEC, cells, PUBLISHED, "tunegrid experiments=demo")
 
 
 @pytest.mark.parametrize("form", [to_markdown, to_latex, to_csv, to_json, to_html])
@@ -56,8 +53,7 @@ def test_markdown_golden():
         record(rank, seed, {"ROUGE_L": mean_statistics([value] * 40)})
         for rank, seed, value in ((4, 0, 0.58), (4, 1, 0.60), (8, 0, 0.61), (8, 1, 0.61))
     ]
-    spec = TableSpec(title="Ranks", row="method.rank", columns=["ROUGE_L"], published=None, figure=None, protocol=[])
-    text = to_markdown(build_table("demo", spec, cells, None, ""))
+    text = to_markdown(build_table("demo", replace(SPEC, figure=None), cells, None, ""))
     assert text.startswith(
         "# Ranks\n\n| rank | ROUGE\\_L |\n| --- | ---: |\n| 4 | 0.590 ± 0.030 † |\n| 8 | **0.610 ± 0.030** |\n"
     )

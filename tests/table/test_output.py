@@ -3,22 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from table.synthetic_cells import pending, sweep, write
+from table.synthetic_cells import SPEC, pending, sweep, write
 
 from tunegrid.errors import ConfigError
 from tunegrid.table import report
 from tunegrid.table.cells import CellRecord
 from tunegrid.table.output import find_published
-from tunegrid.table.spec import FigureSpec, TableSpec
-
-SPEC = TableSpec(
-    title="Ranks",
-    row="method.rank",
-    columns=["ROUGE_L"],
-    published=None,
-    figure=FigureSpec(x="method.rank", y="ROUGE_L"),
-    protocol=[],
-)
+from tunegrid.table.spec import FigureSpec
 
 
 @dataclass

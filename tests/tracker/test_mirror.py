@@ -134,6 +134,17 @@ def test_a_damaged_result_is_not_sent(tmp_path: Path):
     assert tracker.runs == []
 
 
+def test_what_was_mirrored_is_forgotten_where_that_is_damaged(tmp_path: Path):
+    tracker = Memory()
+    record(tmp_path, 1)
+    end(tmp_path, Status.DONE)
+    mirror(tracker, tmp_path).finish()
+    (tmp_path / "tracker" / "mirrored.json").write_text('{"run": "abc-')
+    assert not is_mirrored(tmp_path, "memory") and not has_reached(tmp_path, "memory")
+    mirror(tracker, tmp_path).finish()
+    assert is_mirrored(tmp_path, "memory") and [run.steps for run in tracker.runs] == [[1], [1]]
+
+
 def test_two_mirrors_do_not_send_the_same_cell_at_once(tmp_path: Path):
     tracker = Memory()
     record(tmp_path, 1, 2)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,25 @@ def test_a_tracker_that_raises_is_one_warning(cell: RunInfo, capfd: pytest.Captu
     err = capfd.readouterr().err
     assert err.startswith("warning: tracker csv stopped: [Errno 21] Is a directory") and err.count("\n") == 1
     assert "tunegrid sync" in err and not is_mirrored(cell.folder, "csv")
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "result.json"])
+def test_a_damaged_cell_is_one_warning_and_the_others_get_through(
+    name: str, cell: RunInfo, capfd: pytest.CaptureFixture[str]
+):
+    broken = replace(cell, folder=cell.folder.parent / "broken")
+    broken.folder.mkdir()
+    log(broken.folder, 1)
+    with (broken.folder / name).open("a") as file:
+        file.write("{not JSON}\n")
+    mirror = MirrorProcess(Csv(), [broken, cell])
+    mirror.start()
+    wait_until(lambda: lines(cell.folder) == 2)
+    mirror.close()
+    err = capfd.readouterr().err
+    assert err.startswith(f"warning: tracker csv stopped: {broken.folder / name}: not as it was written")
+    assert err.count("\n") == 1
+    assert is_mirrored(cell.folder, "csv") and not is_mirrored(broken.folder, "csv")
 
 
 def test_a_killed_mirror_is_one_warning(cell: RunInfo, capfd: pytest.CaptureFixture[str]):

@@ -4,34 +4,18 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
+from command_line import TRAINED
 from wandb_server import Mood, WandbServer, wandb_server
 
 from tunegrid.cell.cell import Cell
 from tunegrid.run import run_pack
 from tunegrid.sweep.grid import grid_from
 
-SMALL = (
-    "model=tiny",
-    "metrics=text",
-    "hardware=cpu",
-    "hardware.precision=float32",
-    "hardware.threads=1",
-    "prompt.chat=never",
-    "data.rows=24",
-    "data.validation_rows=6",
-    "data.test_rows=4",
-    "objective.steps=6",
-    "objective.warmup_steps=1",
-    "objective.validate_every=3",
-    "sampler.max_new_tokens=6",
-    "method.rank=1,4",
-)
-
 pytestmark = pytest.mark.slow
 
 
 def trained(folder: Path, tracker: str) -> list[Cell]:
-    cells = grid_from([*SMALL, f"tracker={tracker}", f"output_root={folder}"]).cells
+    cells = grid_from([*TRAINED, "method.rank=1,4", f"tracker={tracker}", f"output_root={folder}"]).cells
     for cell in cells:
         cell.write_config()
     run_pack(cells, {})

@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from tunegrid.errors import DamagedError
 from tunegrid.tracker.tail import Tail
 
 
@@ -28,6 +31,14 @@ def test_a_row_that_is_being_written_is_read_later(tmp_path: Path):
     assert list(tail.steps(ended=False)) == []
     write(path, end='"loss": 2.0}\n')
     assert list(tail.steps(ended=True)) == [(1, {"loss": 3.0}), (2, {"loss": 2.0})]
+
+
+@pytest.mark.parametrize("line", ['{"step": 2, "lo', '{"stfp": 2}', "2", '"a"'])
+def test_a_line_that_is_no_row_is_damage(line: str, tmp_path: Path):
+    path = tmp_path / "metrics.jsonl"
+    write(path, {"step": 1, "loss": 3.0}, end=f"{line}\n")
+    with pytest.raises(DamagedError, match=r"metrics.jsonl: not as it was written"):
+        list(Tail(path).steps(ended=True))
 
 
 def test_no_step_comes_twice(tmp_path: Path):

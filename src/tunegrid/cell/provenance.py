@@ -2,7 +2,9 @@
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -20,8 +22,9 @@ PACKAGES = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number; imports none of them."""
+@cache
+def versions() -> Mapping[str, str]:
+    """Versions of Python and of the packages that can change a number; imports none of them. Looked up once."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -31,8 +34,12 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
 def commit() -> str | None:
-    """The commit tunegrid runs from, with `+changes` where files differ; None for an installed package."""
+    """The commit tunegrid ran from when it was first asked for, with `+changes` where files differ.
+
+    None for an installed package.
+    """
     root = Path(__file__).parents[3]
     if not (root / ".git").exists():
         return None

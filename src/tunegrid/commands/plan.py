@@ -2,8 +2,12 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
@@ -11,13 +15,13 @@ from tunegrid.arguments import check_flags, overrides_of
 from tunegrid.cell.cell import Cell
 from tunegrid.data.row_lengths import RowLengths
 from tunegrid.search.options import is_search
-from tunegrid.search.report import describe
+from tunegrid.search.report import describe, progress
 from tunegrid.search.trials import Search
 from tunegrid.sweep.forecast import GB, Engine, Forecasts
 from tunegrid.sweep.forecast_memory import PARTS, PackMemory
 from tunegrid.sweep.forecast_time import PackTime, finished_cells
 from tunegrid.sweep.grid import Grid, arguments_of, compose_grid, composed
-from tunegrid.sweep.job import counted, is_due
+from tunegrid.sweep.job import counted, seems_due
 from tunegrid.sweep.packing import PackPlan, plan_packs
 from tunegrid.sweep.probe import probe
 
@@ -36,23 +40,62 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE)
         return 0
     with composed(overrides_of(flags)) as (loader, master):
-        if is_search(master):
-            print("\n".join(describe(Search(loader, master, arguments_of(master)))))
-            return 0
-        grid = compose_grid(loader, master, arguments_of(master))
-        forecasts = Forecasts(Engine.of(master.hydra.launcher))
-        due = [point for point in grid.points if is_due(point.cell)]
-        packs = forecasts.packs(due)
-        probing = PROBE in arguments and packs
-        finished = probe(loader, master, packs) if probing else finished_cells(Path(grid.run.output_root))
-    times = [forecasts.time(pack.cells, finished) for pack in packs]
-    print("\n".join(cell_lines(grid, packs)))
+        plan = plan_search(loader, master) if is_search(master) else plan_grid(loader, master)
+        probing = PROBE in arguments and plan.packs
+        finished = probe(loader, master, plan.packs) if probing else finished_cells(plan.output_root)
+    times = [plan.forecasts.time(pack.cells, finished) for pack in plan.packs]
+    print("\n".join(plan.contents))
     print()
-    if packs:
-        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(pack_table(packs, forecasts, times))
+    if plan.packs:
+        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(pack_table(plan, times))
         print()
-    print("\n".join([totals(grid, len(due), packs), *notes(packs, forecasts, times)]))
+    print("\n".join([*plan.totals, *notes(plan, times)]))
     return 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What would run."""
+
+    contents: Sequence[str]
+    """Lines on all of it."""
+    totals: Sequence[str]
+    packs: Sequence[PackPlan]
+    """All of a grid's; of a search those of one batch, at its largest."""
+    batches: int
+    """How often such packs would run."""
+    forecasts: Forecasts
+    output_root: Path
+
+
+def plan_grid(loader: ConfigLoader, master: DictConfig) -> Plan:
+    """What a sweep of the grid would run."""
+    grid, forecasts = compose_grid(loader, master, arguments_of(master)), Forecasts(Engine.of(master.hydra.launcher))
+    due = [point for point in grid.points if seems_due(point.cell)]
+    packs = forecasts.packs(due)
+    return Plan(
+        contents=cell_lines(grid, packs),
+        totals=[totals(grid, len(due), packs)],
+        packs=packs,
+        batches=1,
+        forecasts=forecasts,
+        output_root=Path(grid.run.output_root),
+    )
+
+
+def plan_search(loader: ConfigLoader, master: DictConfig) -> Plan:
+    """What the search would run: its values are not known yet, so every batch is taken for the largest there can be."""
+    search = Search(loader, master, arguments_of(master))
+    due = search.due()
+    batches = ceil((due + search.left) / search.options.batch)
+    return Plan(
+        contents=[*describe(search), *(["", "a batch at its largest:"] if batches else [])],
+        totals=progress(search, due),
+        packs=search.largest_batch() if batches else [],
+        batches=batches,
+        forecasts=search.forecasts,
+        output_root=Path(search.run.output_root),
+    )
 
 
 def cell_lines(grid: Grid, packs: Sequence[PackPlan]) -> list[str]:
@@ -68,13 +111,13 @@ def cell_lines(grid: Grid, packs: Sequence[PackPlan]) -> list[str]:
     ]
 
 
-def pack_table(packs: Sequence[PackPlan], forecasts: Forecasts, times: Sequence[PackTime | None]) -> Table:
+def pack_table(plan: Plan, times: Sequence[PackTime | None]) -> Table:
     """Each pack with its forecasts, memory in GB."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("", "cells", "memory", *PARTS, "time"):
         table.add_column(heading, justify="left" if heading == "" else "right")
-    for number, (pack, time) in enumerate(zip(packs, times, strict=True), 1):
-        memory = forecasts.memory(pack.cells)
+    for number, (pack, time) in enumerate(zip(plan.packs, times, strict=True), 1):
+        memory = plan.forecasts.memory(pack.cells)
         sizes = ["no forecast", *[""] * len(PARTS)] if isinstance(memory, str) else _sizes(memory)
         seconds = "" if time is None else duration(time.total)
         table.add_row(f"pack {number}", str(len(pack.points)), *sizes, seconds)
@@ -97,9 +140,9 @@ def totals(grid: Grid, due: int, packs: Sequence[PackPlan]) -> str:
     return f"{' · '.join(parts)}{sizes}"
 
 
-def notes(packs: Sequence[PackPlan], forecasts: Forecasts, times: Sequence[PackTime | None]) -> list[str]:
+def notes(plan: Plan, times: Sequence[PackTime | None]) -> list[str]:
     """What the forecasts come to, and what they rest on."""
-    return [*memory_notes(packs, forecasts), time_note(packs, forecasts, times)] if packs else []
+    return [*memory_notes(plan.packs, plan.forecasts), time_note(plan, times)] if plan.packs else []
 
 
 def memory_notes(packs: Sequence[PackPlan], forecasts: Forecasts) -> list[str]:
@@ -120,16 +163,16 @@ def memory_notes(packs: Sequence[PackPlan], forecasts: Forecasts) -> list[str]:
     return lines
 
 
-def time_note(packs: Sequence[PackPlan], forecasts: Forecasts, times: Sequence[PackTime | None]) -> str:
+def time_note(plan: Plan, times: Sequence[PackTime | None]) -> str:
     """The whole sweep's time and where the figure comes from."""
     known = [time for time in times if time is not None]
-    if len(known) < len(packs):
-        share = f" for {len(packs) - len(known)} of {len(packs)} packs" if known else ""
+    if len(known) < len(times):
+        share = f" for {len(times) - len(known)} of {len(times)} packs" if known else ""
         return f"time unknown{share}; --probe measures three steps"
-    total = sum(time.total for time in known) / forecasts.at_once
-    return (
-        f"time: about {duration(total)}, from {counted(max(time.cells for time in known), 'finished cell')} like these"
-    )
+    total = plan.batches * sum(time.total for time in known) / plan.forecasts.at_once
+    of_batches = f" for {plan.batches} such batches" if plan.batches > 1 else ""
+    basis = counted(max(time.cells for time in known), "finished cell")
+    return f"time: about {duration(total)}{of_batches}, from {basis} like these"
 
 
 def duration(seconds: float) -> str:

@@ -1,24 +1,17 @@
 """`tunegrid score METRICS --predictions FILE --references FILE [--json] [--resamples N] [--seed N] [overrides…]`."""
 
-import argparse
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from tunegrid.arguments import CommandParser
 from tunegrid.errors import ConfigError, unknown
 from tunegrid.metrics import Metrics, Score, Unavailable
 
 DESCRIPTION = """Score answers in a file against references in another, with 95 % bootstrap intervals over instances.
 METRICS is an option of the config group `metrics`; overrides set its values, for example metrics.mteval=python."""
 _FEWEST_RESAMPLES = 100
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"tunegrid score: {message}; see tunegrid score --help")
 
 
 def main(arguments: list[str]) -> int:
@@ -37,8 +30,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="tunegrid score", description=DESCRIPTION, allow_abbrev=False)
+def _parse(arguments: Sequence[str]) -> Namespace:
+    parser = CommandParser(prog="tunegrid score", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("metrics", help="e2e, text or none")
     parser.add_argument("--predictions", required=True, type=Path, metavar="FILE", help="one prediction a line")
     parser.add_argument(

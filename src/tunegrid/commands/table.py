@@ -1,29 +1,21 @@
 """`tunegrid table EXPERIMENT [--format json|md|tex|csv|html] [overrides…]`."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from tunegrid.arguments import CommandParser
 from tunegrid.errors import ConfigError, unknown
 
 DESCRIPTION = """Print an experiment's table and write it under outputs/<name>/ as table.md, .csv, .tex, .png and .html.
 With --format, print that form alone and write nothing. Overrides are those of the sweep: tunegrid experiments=…"""
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"tunegrid table: {message}; see tunegrid table --help")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the command; exit code 0, or 2 through `ConfigError`/`DataError` at the caller."""
     from tunegrid.table.output import FORMATS, load_cells, show, table_of
 
-    parser = _Parser(prog="tunegrid table", description=DESCRIPTION, allow_abbrev=False)
+    parser = CommandParser(prog="tunegrid table", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("experiment", nargs="?", help="the name of a file in experiments/, for example lora_rank")
     parser.add_argument("--format", choices=None, metavar="|".join(FORMATS), help="print this form on stdout")
     parser.add_argument("overrides", nargs="*", help="overrides of the sweep, for example output_root=elsewhere")

@@ -1,11 +1,10 @@
 """`tunegrid verify [EXPERIMENT …] [--output-root DIR] [--schema]`."""
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from tunegrid.arguments import CommandParser
 from tunegrid.cell.cell import CHECKPOINT, is_locked
 from tunegrid.cell.integrity import damage
 from tunegrid.errors import ConfigError, DamagedError, DataError
@@ -15,16 +14,9 @@ DESCRIPTION = """Read every file that cells have left, and compare it with the S
 Prints a line for each file that is damaged, and exits with 1 if there is one."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"tunegrid verify: {message}; see tunegrid verify --help")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the command; exit code 0, 1 where a file is damaged, or 2 through `ConfigError` at the caller."""
-    parser = _Parser(prog="tunegrid verify", description=DESCRIPTION, allow_abbrev=False)
+    parser = CommandParser(prog="tunegrid verify", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="only its cells, for example lora_rank")
     parser.add_argument("--output-root", metavar="DIR", help="where the cells are, as in a run")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of result.json instead")

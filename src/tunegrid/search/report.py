@@ -6,27 +6,30 @@ from collections.abc import Sequence
 from tunegrid.cell.result import Status
 from tunegrid.search.options import VALIDATION_SCORES, SearchOptions
 from tunegrid.search.outcome import Outcome, outcomes, ranked
-from tunegrid.search.space import Space, Values
+from tunegrid.search.space import Space, Values, spelled
 from tunegrid.search.trials import Search
 from tunegrid.sweep.job import counted
 
 
 def describe(search: Search) -> list[str]:
-    """What the same command would do, line by line."""
+    """What is searched for and how, line by line."""
     options, dimensions = search.options, search.space.dimensions
-    trials = outcomes(search.study, search.run.output_root)
-    due = sum(asked.is_open for number in range(search.study.batches) for asked in search.batch(number))
-    left = max(options.trials - len(trials), 0)
     width = max(len(key) for key in dimensions)
     return [
         f"search for the {'lowest' if options.lower_is_better else 'highest'} {options.target} over",
         *(f"  {key:{width}}  {dimension}" for key, dimension in dimensions.items()),
         f"sampler {options.sampler.value}, seed {options.seed}, pruner {options.pruner.value}",
         *warning_of_test_set(options),
-        "",
+    ]
+
+
+def progress(search: Search, due: int) -> list[str]:
+    """How far the search is; `due` of its trials have to be finished."""
+    options, trials = search.options, outcomes(search.study, search.run.output_root)
+    return [
         *best_line(trials, options),
         f"{counted(options.trials, 'trial')} · {states(trials)} · {due} to finish · "
-        f"{left} to ask for, {options.batch} at a time",
+        f"{search.left} to ask for, {options.batch} at a time",
     ]
 
 
@@ -73,7 +76,7 @@ def missing_lines(trials: Sequence[Outcome], search: Search, how_to_run: str) ->
     """What keeps the search from being complete."""
     broken = [outcome for outcome in trials if outcome.is_broken]
     lines = [f"Trial {o.trial.number} is {o.status.value}: {spelled(o.trial.values)}." for o in broken]
-    if len(trials) < search.options.trials:
+    if search.left:
         lines.append(f"{len(trials)} of {search.options.trials} trials have been asked for; to go on: {how_to_run}")
     return lines
 
@@ -82,11 +85,6 @@ def states(trials: Sequence[Outcome]) -> str:
     """How many trials ended in which way."""
     counts = Counter(_state(outcome) for outcome in trials)
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "none asked for yet"
-
-
-def spelled(values: Values) -> str:
-    """Values as on a command line."""
-    return " ".join(f"{key}={value}" for key, value in values.items())
 
 
 def shortened(values: Values) -> Values:

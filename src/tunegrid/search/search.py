@@ -19,7 +19,7 @@ from tunegrid.search.report import best_line, states, warning_of_test_set
 from tunegrid.search.table import print_table
 from tunegrid.search.trials import Asked, Search
 from tunegrid.sweep.grid import Grid, GridPoint
-from tunegrid.sweep.job import CellsFailed, counted, say, summary
+from tunegrid.sweep.job import CellsFailed, counted, is_due, say, summary
 from tunegrid.sweep.sweep import check_data, launch, mirror_table
 
 
@@ -31,14 +31,14 @@ def run_search(loader: ConfigLoader, master: DictConfig, launcher: Launcher, arg
     check_package()
     search = Search(loader, master, arguments)
     check_data(Grid(tuple(search.corners), ()))
-    search.packs(search.corners)
+    search.largest_batch()
     for line in warning_of_test_set(search.options):
         say(line)
     if search.run.force:
         search.study.trials.clear()
     for number in range(search.study.batches):
         run_batch(search, launcher, number)
-    while len(search.study.trials) < search.options.trials:
+    while search.left:
         number = ask(search)
         run_batch(search, launcher, number)
         if all(outcome.is_broken for outcome in outcomes(search.study, search.run.output_root, number)):
@@ -57,7 +57,7 @@ def ask(search: Search) -> int:
     from tunegrid.search.suggest import suggest
 
     known = outcomes(search.study, search.run.output_root)
-    count = min(search.options.batch, search.options.trials - len(known))
+    count = min(search.options.batch, search.left)
     several = suggest(search.space.dimensions, search.options, known, count)
     search.study.add_batch([(values, search.compose(values).cell.id) for values in several])
     return search.study.batches - 1
@@ -71,7 +71,7 @@ def run_batch(search: Search, launcher: Launcher, number: int) -> None:
     if follower is not None:
         follower.look()  # what another process has run meanwhile
     batch = search.batch(number)
-    due = unique([asked for asked in batch if asked.is_open])
+    due = unique([asked for asked in batch if asked.is_open(is_due)])
     if not due:
         return
     packs = search.packs(due)

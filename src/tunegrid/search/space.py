@@ -134,6 +134,11 @@ def read_space(loader: ConfigLoader, parameters: Mapping[str, str], arguments: S
     return Space(fixed, dimensions)
 
 
+def spelled(values: Values) -> str:
+    """Values as on a command line."""
+    return " ".join(f"{key}={value}" for key, value in values.items())
+
+
 def _dimension(key: str, override: Override) -> Dimension:
     value = override.value()
     tags: set[str] = getattr(value, "tags", set())

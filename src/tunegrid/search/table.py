@@ -11,11 +11,11 @@ from tunegrid.search.report import (
     edge_lines,
     missing_lines,
     shortened,
-    spelled,
     states,
     stopped_lines,
     warning_of_test_set,
 )
+from tunegrid.search.space import spelled
 from tunegrid.search.trials import Search
 from tunegrid.sweep.job import counted
 from tunegrid.table.model import Table

@@ -1,7 +1,7 @@
 """A search and the cells of its trials, composed and checked. Imports neither torch nor optuna."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,15 @@ from tunegrid.cell.cell import Cell
 from tunegrid.cell.result import Status
 from tunegrid.config import resolve
 from tunegrid.errors import ConfigError
+from tunegrid.known_names import refuse_added_keys
 from tunegrid.mistakes import explain, is_mistake
+from tunegrid.objective.sft import Sft
 from tunegrid.search.options import SearchOptions
-from tunegrid.search.space import Space, Values, read_space
+from tunegrid.search.space import Space, Values, read_space, spelled
 from tunegrid.search.study import Study, Trial, settings_of
 from tunegrid.sweep.forecast import Engine, Forecasts
 from tunegrid.sweep.grid import Composer, Grid, GridPoint
-from tunegrid.sweep.job import is_due
+from tunegrid.sweep.job import seems_due
 from tunegrid.sweep.packing import PackPlan
 
 if TYPE_CHECKING:
@@ -37,20 +39,24 @@ class Asked:
         """The cell."""
         return self.point.cell
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the cell has to run: a trial that its own search stopped has said what it has to say."""
+    def is_open(self, due: Callable[[Cell], bool]) -> bool:
+        """Whether the cell has to run; `due` says that of a grid's cells.
+
+        A trial that its own search stopped has said what it has to say.
+        """
         is_stopped = self.trial.stopped is not None and self.cell.status() is Status.PRUNED
-        return is_due(self.cell) and (self.cell.run.force or not is_stopped)
+        return due(self.cell) and (self.cell.run.force or not is_stopped)
 
 
 class Search:
     """The space, the rules and the trials of one search."""
 
     def __init__(self, loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> None:
+        refuse_added_keys(master.hydra.sweeper, "hydra.sweeper.")
         self.options: SearchOptions = resolve(master.hydra.sweeper)
         self.space: Space = read_space(loader, self.options.params, arguments)
-        self._composer, self._forecasts = Composer(loader, master), Forecasts(Engine.of(master.hydra.launcher))
+        self.forecasts = Forecasts(Engine.of(master.hydra.launcher))
+        self._composer = Composer(loader, master)
         self.corners = [self.compose(values) for values in self.space.corners()]
         """Points at the ends of every range: a range that reaches too far is refused before anything runs."""
         self._check()
@@ -62,6 +68,16 @@ class Search:
         """The run whose name, table and sweep options hold for the whole search."""
         return self.corners[0].cell.run
 
+    @property
+    def left(self) -> int:
+        """Trials that have not been asked for."""
+        return max(self.options.trials - len(self.study.trials), 0)
+
+    def due(self) -> int:
+        """Trials that have been asked for and seem to have to run."""
+        asked = [asked for number in range(self.study.batches) for asked in self.batch(number)]
+        return sum(one.is_open(seems_due) for one in asked)
+
     def compose(self, values: Values) -> GridPoint:
         """The cell of some values. Raises `ConfigError` naming them where they cannot be."""
         overrides = self.space.overrides(values)
@@ -70,8 +86,7 @@ class Search:
         except Exception as error:
             if not is_mistake(error):
                 raise
-            given = " ".join(f"{key}={value}" for key, value in values.items())
-            raise ConfigError(f"{explain(error, overrides.all)} [trial: {given}]") from error
+            raise ConfigError(f"{explain(error, overrides.all)} [trial: {spelled(values)}]") from error
 
     def batch(self, number: int) -> list[Asked]:
         """The trials of a batch. Raises `ConfigError` where their config or data are no longer what they were."""
@@ -79,7 +94,41 @@ class Search:
 
     def packs(self, points: Sequence[GridPoint]) -> list[PackPlan]:
         """How cells would be packed. Raises `ConfigError` for one that has no room in memory."""
-        return self._forecasts.packs(points)
+        return self.forecasts.packs(points)
+
+    def largest_batch(self) -> list[PackPlan]:
+        """The packs of a batch whose trials all take as much memory as any can; they differ in their seeds.
+
+        Raises `ConfigError` naming the values of such a trial that has no room even alone.
+        """
+        values, size = self._heaviest(), min(self.options.batch, self.options.trials)
+        fixed = self.space.overrides(values)
+        seeds = [replace(fixed, values=(*fixed.values, f"seed={seed}")) for seed in range(size)]
+        try:
+            return self.packs([GridPoint(self._composer.cell(overrides), overrides.all) for overrides in seeds])
+        except ConfigError as error:
+            raise ConfigError(f"{error} [trial: {spelled(values)}]") from error
+
+    def _heaviest(self) -> Values:
+        """The values that take most memory, and of those that take the same, most tokens.
+
+        From the corner that does so on, each dimension in turn goes to its worst end: what takes more memory at one
+        place of the space does so everywhere.
+        """
+        heaviest = max(self.space.corners(), key=self._weight)
+        for key, dimension in self.space.dimensions.items():
+            heaviest = max((heaviest, *({**heaviest, key: edge} for edge in dimension.edges)), key=self._weight)
+        return heaviest
+
+    def _weight(self, values: Values) -> tuple[float, float]:
+        """Memory in bytes, where it is known, and training tokens in rows; nothing for values that cannot be."""
+        try:
+            cell = self.compose(values).cell
+        except ConfigError:
+            return 0.0, 0.0
+        memory, objective = self.forecasts.memory([cell]), cell.run.objective
+        rows = objective.steps * objective.batch_size if isinstance(objective, Sft) else 0
+        return 0.0 if isinstance(memory, str) else memory.total, rows
 
     def grid(self) -> Grid:
         """The cells of all trials so far, each once."""

@@ -23,7 +23,7 @@ from tunegrid.model.memory import (
 )
 from tunegrid.model.shapes import Shape, known_shapes
 from tunegrid.objective.sft import Keep, Sft
-from tunegrid.sweep.forecast_passes import Pass, training_passes, validation_pass
+from tunegrid.sweep.forecast_passes import Pass, objective_of, training_passes, validation_pass
 
 PROCESS_BYTES = {"cpu": 540_000_000, "cuda": 0}
 """What a process holds before any weights: torch, transformers, PEFT, Lightning. A GPU's peak counts tensors alone."""
@@ -104,10 +104,10 @@ class _State:
             yield self._moment(TrainingMemory(weights, 0, 0, logits), 0)
             return
         best = [
-            TRAINED_BYTES * count if _objective(cell).keep is Keep.best else 0
+            TRAINED_BYTES * count if objective_of(cell).keep is Keep.best else 0
             for cell, count in zip(training, trained, strict=True)
         ]
-        again = any(_objective(cell).steps > _objective(cell).validate_every for cell in training)
+        again = any(objective_of(cell).steps > objective_of(cell).validate_every for cell in training)
         kept = sum(best) if again else 0  # with one validation, at the end, there is nothing to keep before
         passes = training_passes(training, self.lengths)
         forward = max((self._forward(training, one) for one in passes.largest), key=lambda memory: memory.total)
@@ -156,11 +156,6 @@ class _State:
         """Of a trained embedding that is the head too: it is made whole before it is added to the head's."""
         whole = isinstance(self.cells[0].run.method, Full)
         return TRAINED_BYTES * self.modules[0].parameters if whole else 0
-
-
-def _objective(cell: Cell) -> Sft:
-    assert isinstance(cell.run.objective, Sft)
-    return cell.run.objective
 
 
 def _gradients_before_last(cells: int, passes: int) -> float:

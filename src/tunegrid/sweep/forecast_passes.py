@@ -1,11 +1,12 @@
 """The passes that a pack's steps will be cut into, from the lengths of its rows alone. Imports no torch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tunegrid.cell.cell import Cell
 from tunegrid.data.row_lengths import RowLengths
 from tunegrid.model.activations import FUSED_FROM
+from tunegrid.objective.cut import cut
 from tunegrid.objective.row_order import rows_of_step
 from tunegrid.objective.sft import Sft
 from tunegrid.sweep.options import PackMode
@@ -65,7 +66,7 @@ class Passes:
 
 def training_passes(cells: Sequence[Cell], lengths: RowLengths) -> Passes:
     """The passes of the first steps of those cells that train; at least one cell does."""
-    steps = min(STEPS, max(_objective(cell).steps for cell in cells))
+    steps = min(STEPS, max(objective_of(cell).steps for cell in cells))
     largest: list[Pass] = []
     per_step = []
     for step in range(steps):
@@ -85,13 +86,14 @@ def _largest(found: Sequence[Pass]) -> list[Pass]:
     return list(chosen.values())
 
 
-def _objective(cell: Cell) -> Sft:
+def objective_of(cell: Cell) -> Sft:
+    """The cell's objective, of the one kind that forecasts know."""
     assert isinstance(cell.run.objective, Sft)
     return cell.run.objective
 
 
 def _rows(cell: Cell, step: int, lengths: RowLengths) -> list[int]:
-    objective = _objective(cell)
+    objective = objective_of(cell)
     if step >= objective.steps:
         return []
     drawn = rows_of_step(cell.run.seed, step, objective.batch_size, lengths.total)
@@ -99,33 +101,13 @@ def _rows(cell: Cell, step: int, lengths: RowLengths) -> list[int]:
 
 
 def _cut(cells: Sequence[Cell], rows: Sequence[Sequence[int]], lengths: RowLengths) -> list[Pass]:
-    """What `objective.passes.passes` does with rows: whole pieces of each cell, in order, as long as they fit."""
-    limit = cells[0].run.hardware.tokens_per_pass
-    strict = cells[0].run.sweep.pack is PackMode.strict
-    filled: list[Pass] = []
-    room = 0
-    for place, indices in enumerate(rows):
-        for piece in _pieces(indices, lengths, limit):
-            size = sum(prompt + completion - 1 for prompt, completion in piece)
-            if strict or size > room:
-                filled.append(Pass())
-                room = limit
-            for prompt, completion in piece:
-                filled[-1].add(place, prompt, completion)
-            room -= size
-    return filled
-
-
-def _pieces(indices: Sequence[int], lengths: RowLengths, limit: int) -> Iterator[list[tuple[int, int]]]:
-    piece: list[tuple[int, int]] = []
-    room = limit
-    for index in indices:
-        prompt, completion = int(lengths.prompts[index]), int(lengths.completions[index])
-        tokens = prompt + completion - 1
-        if piece and tokens > room:
-            yield piece
-            piece, room = [], limit
-        piece.append((prompt, completion))
-        room -= tokens
-    if piece:
-        yield piece
+    """The passes of a step; `rows` are the indices of each cell's."""
+    limit, strict = cells[0].run.hardware.tokens_per_pass, cells[0].run.sweep.pack is PackMode.strict
+    sides = [[(int(lengths.prompts[index]), int(lengths.completions[index])) for index in own] for own in rows]
+    found = []
+    for pieces in cut([[prompt + completion - 1 for prompt, completion in own] for own in sides], limit, strict):
+        found.append(Pass())
+        for piece in pieces:
+            for prompt, completion in sides[piece.cell][piece.rows]:
+                found[-1].add(piece.cell, prompt, completion)
+    return found

@@ -14,7 +14,7 @@ from tunegrid.cell.result import Result, Status
 from tunegrid.data.row_lengths import RowLengths
 from tunegrid.errors import UserError
 from tunegrid.method.base import Base
-from tunegrid.objective.sft import Sft
+from tunegrid.sweep.forecast_passes import objective_of
 
 START_S = 8.0
 """Of a pack's process, before it prepares anything: importing torch, transformers, PEFT and Lightning."""
@@ -59,7 +59,7 @@ def pack_time(
     rate = _median(_nearest(same, len(training)), lambda result: result.cost.tokens_per_second)
     if not same or (training and rate is None):
         return None
-    tokens = sum(_objective(cell).steps * _objective(cell).batch_size for cell in training) * lengths.mean
+    tokens = sum(objective_of(cell).steps * objective_of(cell).batch_size for cell in training) * lengths.mean
     validation = [_median(alike, _of_validation(cell, lengths.validation)) for cell in cells]
     generation = [_median(_like(cell, alike), _of_generation(cell, lengths.questions)) for cell in cells]
     return PackTime(
@@ -95,8 +95,8 @@ def _nearest(results: Sequence[Result], size: int) -> list[Result]:
 
 def _of_validation(cell: Cell, rows: int) -> Callable[[Result], float | None]:
     """Seconds of all of the cell's validations, by what one took in a result."""
-    steps = 0 if isinstance(cell.run.method, Base) else _objective(cell).steps
-    own = _validations(steps, _objective(cell).validate_every)
+    steps = 0 if isinstance(cell.run.method, Base) else objective_of(cell).steps
+    own = _validations(steps, objective_of(cell).validate_every)
 
     def seconds(result: Result) -> float | None:
         there = _validations(result.cost.steps or 0, result.config["objective"]["validate_every"])
@@ -144,8 +144,3 @@ def _times(*factors: float | None) -> float | None:
 def _median(results: Sequence[Result], value: Callable[[Result], float | None]) -> float | None:
     known = [found for found in map(value, results) if found is not None]
     return median(known) if known else None
-
-
-def _objective(cell: Cell) -> Sft:
-    assert isinstance(cell.run.objective, Sft)
-    return cell.run.objective

@@ -10,12 +10,13 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from tunegrid.atomic import DiskFullError
 from tunegrid.cell.cell import Cell, lock
 from tunegrid.cell.provenance import commit, now, versions
 from tunegrid.cell.result import Cost, Failure, Result, Status
 from tunegrid.cell.start import begin
 from tunegrid.data.check import check
-from tunegrid.errors import UserError
+from tunegrid.errors import DataError, UserError
 from tunegrid.interrupt import Interrupted
 from tunegrid.known_names import resolve_run
 from tunegrid.sweep.memory import described, free, out_of_memory, with_less
@@ -24,9 +25,6 @@ from tunegrid.sweep.relay import KEPT_LINES
 
 if TYPE_CHECKING:
     from tunegrid.run import Run
-
-OF_USE = (Status.DONE, Status.DIVERGED)
-"""Ends that running the cell again would only repeat."""
 
 RETRIED: dict[Retry, tuple[Status, ...]] = {
     Retry.none: (),
@@ -41,7 +39,7 @@ class CellsFailed(CompactHydraException):
 
 
 class CellsBusy(CompactHydraException):
-    """Another process is running some of the cells; the exit code is `sweep.child.BUSY`."""
+    """Another process is running some of a pack's cells; the exit code is `sweep.child.BUSY`."""
 
 
 def attempt_job(config: DictConfig) -> Exception | None:
@@ -65,7 +63,7 @@ def run_job(config: DictConfig) -> None:
     """Run the cells named in `sweep.cells`, or the one cell of this config.
 
     Raises `CellsFailed` if a cell did not get done, `UserError` for a mistake in config or data, and `CellsBusy` where
-    another process has cells of the pack: the supervisor waits for them, which takes no memory.
+    another process has cells of the pack: the sweep waits for them, which takes no memory.
     """
     run: Run = resolve_run(config)
     if run.sweep.cells:
@@ -107,16 +105,18 @@ def run_locked(cells: Sequence[Cell]) -> None:
     if not todo:
         return
     started = now()
-    for cell in todo:
-        if cell.run.force:
-            cell.clear()
-        begin(cell)
     try:
+        for cell in todo:
+            if cell.run.force:
+                cell.clear()
+            begin(cell)
         _run_pack(todo, started)
     except UserError:
         for cell in todo:
             cell.discard_unstarted()
         raise
+    except DiskFullError as error:
+        record_unfinished(todo, started, *_failure(error))
     except Interrupted as stop:
         failure = Failure(kind=str(stop), message="stopped by a signal", exit_status=stop.exit_code)
         record_unfinished(todo, started, Status.INTERRUPTED, failure)
@@ -138,7 +138,8 @@ def _run_pack(cells: Sequence[Cell], started: str, shortage: str = "") -> None:
     except Exception as error:
         smaller = with_less(cells) if out_of_memory(error) else []
         if not smaller:
-            traceback.print_exc()
+            if not isinstance(error, DiskFullError):  # of which the summary says all there is to say
+                traceback.print_exc()
             record_unfinished(cells, started, *_failure(error))
             return
     free()
@@ -155,15 +156,19 @@ def _failure(error: Exception) -> tuple[Status, Failure]:
 
 
 def is_due(cell: Cell) -> bool:
-    """Whether a run has to take this cell on: it is forced, has not ended, is to be tried again, or is damaged."""
-    if cell.run.force or not has_ended(cell) or cell.status() in RETRIED[cell.run.sweep.retry]:
-        return True
-    return cell.verify() is Status.DAMAGED
+    """Whether a run has to take this cell on; one that seems to have ended is read to its last byte."""
+    return seems_due(cell) or cell.verify() is Status.DAMAGED
+
+
+def seems_due(cell: Cell) -> bool:
+    """Whether the cell is forced, has not ended, is to be tried again, or is damaged as far as sizes show that."""
+    return cell.run.force or not has_ended(cell) or cell.status() in RETRIED[cell.run.sweep.retry]
 
 
 def has_ended(cell: Cell) -> bool:
     """Whether the cell has a result that only a retry would change. What was interrupted goes on unasked."""
-    return cell.status() in (*OF_USE, *RETRIED[Retry.all])
+    status = cell.status()
+    return status.final or status in RETRIED[Retry.all]
 
 
 def record_unfinished(
@@ -171,16 +176,29 @@ def record_unfinished(
 ) -> list[Cell]:
     """Write a result for those of the cells that have none since `started`; returns them.
 
-    `overrule`: also where the cell has recorded that it was interrupted, because we have interrupted it.
+    `overrule`: also where the cell has recorded that it was interrupted, because we have interrupted it. One whose
+    disk is full goes without; that is said.
     """
     recorded = []
     for cell in cells:
-        earlier = cell.result()
-        kept = earlier is not None and (earlier.status in OF_USE or earlier.finished >= started)
+        earlier = _readable(cell)
+        kept = earlier is not None and (earlier.status.final or earlier.finished >= started)
         if not kept or (overrule and earlier is not None and earlier.status is Status.INTERRUPTED):
-            cell.write_result(without_scores(cell, started, status, failure))
-            recorded.append(cell)
+            try:
+                cell.write_result(without_scores(cell, started, status, failure))
+            except DiskFullError as error:
+                say(str(error))
+            else:
+                recorded.append(cell)
     return recorded
+
+
+def _readable(cell: Cell) -> Result | None:
+    """The cell's result; None also where another version wrote it, which force=true was to replace."""
+    try:
+        return cell.result()
+    except DataError:
+        return None
 
 
 def without_scores(cell: Cell, started: str, status: Status, failure: Failure) -> Result:

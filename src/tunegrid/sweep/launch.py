@@ -21,8 +21,8 @@ def launch_processes(
         slots(workers, master.hardware.get("devices", 1), gpus)[: len(jobs)],
     )
     return [
-        JobReturn(overrides=job, status=JobStatus.COMPLETED, _return_value=mistake)
-        for job, mistake in zip(jobs, supervisor.run(), strict=True)
+        JobReturn(overrides=job, status=JobStatus.COMPLETED, _return_value=outcome)
+        for job, outcome in zip(jobs, supervisor.run(), strict=True)
     ]
 
 

@@ -21,14 +21,17 @@ from omegaconf import DictConfig
 from tunegrid.cell.cell import Cell, is_locked, lock, status_in
 from tunegrid.cell.provenance import now
 from tunegrid.cell.result import Failure, Status
-from tunegrid.errors import UserError
+from tunegrid.errors import DataError, UserError
 from tunegrid.interrupt import Interrupted
 from tunegrid.known_names import resolve_run
 from tunegrid.sweep import oom_killer
 from tunegrid.sweep.child import BUSY, GRACE_S, POLL_S, Child, Ending, command_line, kill, stop
-from tunegrid.sweep.job import is_due, record_unfinished, say, summary
+from tunegrid.sweep.job import CellsBusy, is_due, record_unfinished, say, summary
 from tunegrid.sweep.packs_first import packs_first
 from tunegrid.sweep.slots import Slot
+
+Outcome = UserError | CellsBusy | None
+"""Of a job: the user's mistake that ended it, or that another process is running some of its cells."""
 
 
 class ReportedError(UserError):
@@ -81,15 +84,18 @@ def job_of(hydra: HydraConf, config: DictConfig, overrides: Sequence[str], compo
     )
 
 
-def supervise_here(config: DictConfig) -> UserError | None:
-    """Supervise one job of a sweep whose launcher is not ours; the user's mistake that ended it, if it was one."""
+def supervise_here(config: DictConfig) -> Outcome:
+    """Supervise one job of a sweep whose launcher is not ours."""
     hydra = HydraConfig.get()
     with packs_first():
         return Supervisor([job_of(hydra, config, hydra.overrides.task, lambda: config)], [Slot()]).run()[0]
 
 
 class Supervisor:
-    """Runs jobs, as many at a time as there are slots, and those first that no other process is running."""
+    """Runs jobs, as many at a time as there are slots, and those first that no other process is running.
+
+    It waits for none that another process is running: the sweep does, which holds no place in a cluster's queue.
+    """
 
     def __init__(self, jobs: Sequence[Job], slots: Sequence[Slot]):
         self.slots = slots
@@ -97,14 +103,15 @@ class Supervisor:
         self.running: dict[int, _Running] = {}
         """By the slot's place."""
         self.postponed: set[int] = set()
-        self.mistakes: list[UserError | None] = [None] * len(jobs)
+        self.outcomes: list[Outcome] = [None] * len(jobs)
 
-    def run(self) -> list[UserError | None]:
-        """Run every job to its end; for each, the user's mistake that ended it, if it was one."""
+    def run(self) -> list[Outcome]:
+        """Run every job to its end that no other process is running."""
         try:
-            while self.waiting or self.running:
-                self._start()
+            self._start()
+            while self.running:
                 self._collect()
+                self._start()
                 time.sleep(POLL_S)
         except Interrupted as order:
             stop(self._children(), order.number)
@@ -112,7 +119,9 @@ class Supervisor:
         except BaseException:
             kill(self._children())
             raise
-        return self.mistakes
+        for index, _ in self.waiting:
+            self.outcomes[index] = CellsBusy()
+        return self.outcomes
 
     def _children(self) -> list[Child]:
         return [running.child for running in self.running.values()]
@@ -133,7 +142,7 @@ class Supervisor:
         """The first waiting job that nobody else is running; one that somebody was, and finished, is dropped."""
         for index, job in list(self.waiting):
             if any(is_locked(folder) for folder in job.folders):
-                self._postpone(index)
+                self.postponed.add(index)
                 continue
             self.waiting.remove((index, job))
             if index not in self.postponed or any(is_due(cell) for cell in job.cells()):
@@ -148,15 +157,10 @@ class Supervisor:
                 del self.running[place]
                 ending = running.end()
                 if ending.exit_code == BUSY:
-                    self._postpone(running.index)
+                    self.postponed.add(running.index)
                     self.waiting.append((running.index, running.job))
                 else:
-                    self.mistakes[running.index] = running.settle(ending)
-
-    def _postpone(self, index: int) -> None:
-        if index not in self.postponed:
-            self.postponed.add(index)
-            say(f"pack {index + 1} is running in another process; others go first")
+                    self.outcomes[running.index] = running.settle(ending)
 
 
 class _Running:
@@ -184,7 +188,7 @@ class _Running:
 
     def settle(self, ending: Ending) -> UserError | None:
         """Leave a result in every cell that has none. Returns the user's mistake that ended the process."""
-        if ending.exit_code == 0 and all(status_in(folder) is Status.DONE for folder in self.job.folders):
+        if ending.exit_code == 0 and all(map(_is_done, self.job.folders)):
             return None
         if ending.exit_code == 2:
             return ReportedError(ending.log[-1].removeprefix("error: ") if ending.log else str(ending), _stderr())
@@ -195,6 +199,13 @@ class _Running:
         if recorded:
             say(summary(recorded))
         return None
+
+
+def _is_done(folder: Path) -> bool:
+    try:
+        return status_in(folder) is Status.DONE
+    except DataError:  # of another version, which force=true was to replace
+        return False
 
 
 def _status_of(ending: Ending, killed: bool) -> Status:

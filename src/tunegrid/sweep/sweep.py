@@ -1,5 +1,6 @@
 """A sweep: check every cell, leave out what is done, pack the rest, launch the packs, print the table."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from tunegrid.cell.cell import Cell, lock
+from tunegrid.atomic import DiskFullError
+from tunegrid.cell.cell import Cell, is_locked, lock
 from tunegrid.cell.provenance import now
 from tunegrid.cell.result import Failure, Status
 from tunegrid.cell.start import offer
@@ -16,8 +18,8 @@ from tunegrid.data.check import check
 from tunegrid.errors import UserError
 from tunegrid.interrupt import Interrupted
 from tunegrid.sweep.forecast import fitting_packs
-from tunegrid.sweep.grid import Grid, compose_grid
-from tunegrid.sweep.job import RETRIED, CellsFailed, counted, is_due, record_unfinished, say, summary
+from tunegrid.sweep.grid import Grid, GridPoint, compose_grid
+from tunegrid.sweep.job import RETRIED, CellsBusy, CellsFailed, counted, is_due, record_unfinished, say, summary
 from tunegrid.sweep.options import Retry
 from tunegrid.sweep.packing import PackPlan
 from tunegrid.sweep.packs_first import packs_first
@@ -26,6 +28,9 @@ from tunegrid.tracker import RunInfo
 from tunegrid.tracker.mirrored import has_reached
 from tunegrid.tracker.process import MirrorProcess
 
+WAIT_S = 1.0
+"""Between two looks at packs that another process is running."""
+
 
 def sweep(loader: ConfigLoader, master: DictConfig, launcher: Launcher, arguments: Sequence[str]) -> None:
     """Run a whole grid. Raises `CellsFailed` if a cell is not done at the end, `UserError` before anything has run."""
@@ -33,22 +38,28 @@ def sweep(loader: ConfigLoader, master: DictConfig, launcher: Launcher, argument
     check_data(grid)
     due = [point for point in grid.points if is_due(point.cell)]
     packs = fitting_packs(due, master.hydra.launcher)
-    say(f"{counted(len(grid.points), 'cell')}, {_skipped(grid, len(due))}; {counted(len(packs), 'pack')} to run")
+    say(f"{counted(len(grid.points), 'cell')}, {_skipped(grid, due)}; {counted(len(packs), 'pack')} to run")
     if packs:
         launch(launcher, packs)
-    print_table(grid)
+    failed = [cell for cell in grid.cells if cell.status() is not Status.DONE]
+    try:
+        print_table(grid)
+    except DiskFullError as error:
+        if not failed:
+            raise
+        say(str(error))
     if packs:
         mirror_table(grid)
-    failed = [cell for cell in grid.cells if cell.status() is not Status.DONE]
     if failed:
         raise CellsFailed(f"{summary(failed)}\n{len(failed)} of {counted(len(grid.points), 'cell')} not done")
 
 
-def _skipped(grid: Grid, due: int) -> str:
+def _skipped(grid: Grid, due: Sequence[GridPoint]) -> str:
     """The cells that this sweep leaves alone, in words."""
-    unforced = [cell for cell in grid.cells if not cell.run.force]
-    failed = [cell for cell in unforced if cell.status() in RETRIED[Retry.all] and not is_due(cell)]
-    finished = f"{len(grid.points) - due - len(failed)} finished"
+    taken = {point.cell.id for point in due}
+    left = [cell for cell in grid.cells if cell.id not in taken]
+    failed = [cell for cell in left if cell.status() in RETRIED[Retry.all]]
+    finished = f"{len(left) - len(failed)} finished"
     return f"{finished}, {len(failed)} failed earlier (sweep.retry=all runs them again)" if failed else finished
 
 
@@ -62,12 +73,41 @@ def check_data(grid: Grid) -> None:
 
 
 def launch(launcher: Launcher, packs: Sequence[PackPlan]) -> None:
-    """Give one job per pack to the launcher; where it loses a job, the cells get a result that says so."""
+    """Run the packs: those first that no other process is running, then what the others have left undone."""
+    left = list(packs)
+    while left:
+        free = once_free(left)
+        left = [pack for pack in left if pack not in free]
+        due = [pack for pack in free if any(map(is_due, pack.cells))]
+        if due:
+            left += run_round(launcher, due)
+
+
+def once_free(packs: Sequence[PackPlan]) -> list[PackPlan]:
+    """Those of the packs that no other process is running; waits until there is one."""
+    free = _free(packs)
+    if len(free) < len(packs):
+        way_on = "others go first" if free else "waiting"
+        say(f"{counted(len(packs) - len(free), 'pack')} running in another process; {way_on}")
+    while not free:
+        time.sleep(WAIT_S)
+        free = _free(packs)
+    return free
+
+
+def _free(packs: Sequence[PackPlan]) -> list[PackPlan]:
+    return [pack for pack in packs if not any(is_locked(cell.folder) for cell in pack.cells)]
+
+
+def run_round(launcher: Launcher, packs: Sequence[PackPlan]) -> list[PackPlan]:
+    """Give one job per pack to the launcher; returns the packs that another process turned out to be running.
+
+    Where the launcher loses a job, the cells get a result that says so.
+    """
     started = now()
-    for pack in packs:
-        for cell in pack.cells:
-            offer(cell)
     cells = [cell for pack in packs for cell in pack.cells]
+    for cell in cells:
+        offer(cell)
     try:
         with packs_first():
             returns = launcher.launch([pack.overrides for pack in packs], initial_job_idx=0)
@@ -80,14 +120,19 @@ def launch(launcher: Launcher, packs: Sequence[PackPlan]) -> None:
         if not begun:
             raise UserError(f"the launcher could not start: {error}") from error
         _record(begun, started, error)
-        return
+        return []
+    busy = []
     for pack, job in zip(packs, returns, strict=True):
         outcome = job._return_value  # the property would raise
         if isinstance(outcome, UserError):
             forget_unstarted(pack.cells)
             raise outcome
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, CellsBusy):
+            forget_unstarted(pack.cells)
+            busy.append(pack)
+        elif isinstance(outcome, Exception):
             _record(pack.cells, started, outcome)
+    return busy
 
 
 def _record(cells: Sequence[Cell], started: str, error: Exception) -> None:

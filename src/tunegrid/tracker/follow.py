@@ -6,11 +6,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from tunegrid.errors import DamagedError
 from tunegrid.interrupt import Interrupted
 from tunegrid.mistakes import one_line
 from tunegrid.tracker import RunInfo, Tracker
@@ -43,12 +44,23 @@ def follow(tracker: Tracker, infos: Sequence[RunInfo]) -> None:
 
 
 def _mirror(tracker: Tracker, infos: Sequence[RunInfo], ended: threading.Event) -> None:
+    """Raises what the tracker raises, at once; `DamagedError` at the end, when the other cells are through."""
     mirrors = [Mirror(tracker, info, LOCK_S) for info in infos]
+    damage: list[DamagedError] = []
+
+    def each(action: Callable[[Mirror], None]) -> None:
+        for mirror in list(mirrors):
+            try:
+                action(mirror)
+            except DamagedError as error:
+                mirrors.remove(mirror)
+                damage.append(error)
+
     while not ended.wait(POLL_S):
-        for mirror in mirrors:
-            mirror.send()
-    for mirror in mirrors:
-        mirror.finish()
+        each(Mirror.send)
+    each(Mirror.finish)
+    if damage:
+        raise damage[0]
 
 
 def _watch(tracker: Tracker, ended: threading.Event) -> None:

@@ -12,7 +12,10 @@ from tunegrid.tracker.tail import Tail
 
 
 class Mirror:
-    """Sends what the tracker does not have yet. Raises whatever the tracker raises."""
+    """Sends what the tracker does not have yet.
+
+    Raises whatever the tracker raises, and `DataError` where the folder's metrics or result cannot be read.
+    """
 
     def __init__(self, tracker: Tracker, info: RunInfo, lock_patience_s: float):
         self._tracker, self._info = tracker, info

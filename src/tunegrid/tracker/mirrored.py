@@ -73,8 +73,11 @@ def _path(folder: Path) -> Path:
 
 
 def _read(folder: Path) -> Mirrored | None:
-    path = _path(folder)
-    return Mirrored(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    """None also where the file is damaged: everything is then sent anew, as another run."""
+    try:
+        return Mirrored(**json.loads(_path(folder).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def _write(folder: Path, mirrored: Mirrored) -> None:

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from tunegrid.errors import damaged
 
 Step = tuple[int, dict[str, float]]
-"""A step, and the values of all its rows."""
+"""A step, and the values of one of its rows or of all."""
 
 
 class Tail:
@@ -19,9 +20,11 @@ class Tail:
         self._last: Step | None = None
 
     def steps(self, *, ended: bool) -> Iterator[Step]:
-        """The steps that have become whole since the last call; with `ended` the last one too."""
-        for row in self._rows():
-            step = row.pop("step")
+        """The steps that have become whole since the last call; with `ended` the last one too.
+
+        Raises `DamagedError` where a whole line is no row.
+        """
+        for step, row in self._rows():
             if self._last is None or step > self._last[0]:
                 yield from self._taken()
                 self._last = (step, row)
@@ -35,12 +38,15 @@ class Tail:
             yield self._last
             self._last = (self._last[0], {})
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> list[Step]:
         if not self._path.exists():
-            return
+            return []
         with self._path.open("rb") as file:
             file.seek(self._read)
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._read += len(whole)
-        yield from map(json.loads, whole.splitlines())
+        try:
+            return [(row.pop("step"), row) for row in map(json.loads, whole.splitlines())]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise damaged(self._path, error) from error
