@@ -161,11 +161,12 @@ def soak(folder: Path, times: int) -> None:
     place = fresh(folder / "soak")
     command = ("-m", *SMALL, "method.rank=range(1,11)", f"seed=range(0,{times // 10})", "sweep.max_pack=2")
     process = start(place, *command)
-    memory, zombies = [], 0
+    memory, zombies, ended = [], 0, set[int]()
     while process.poll() is None:
         if len(results(place)) > 4:
             memory.append(resident(process.pid))
-        zombies = max(zombies, sum(state(child) == "Z" for child in children(process.pid)))
+        before, ended = ended, {child for child in children(process.pid) if state(child) == "Z"}
+        zombies = max(zombies, len(before & ended))  # one that has just ended is collected within half a second
         time.sleep(0.5)
     _, err = finish(process, 600)
     assert process.returncode == 0, err

@@ -25,5 +25,6 @@ def hush() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars for what takes milliseconds
     for pattern in WARNINGS:
         warnings.filterwarnings("ignore", message=pattern)

@@ -11,6 +11,7 @@ from tiny_training import MACHINE, Outcome, members, sft, train
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tunegrid.adaptation import UnmergeableError
 from tunegrid.data.token_rows import PreparedData, TokenizedRows
 from tunegrid.errors import ConfigError
 from tunegrid.known_names import resolve_run
@@ -33,6 +34,8 @@ REFUSED = {
 """Methods that a model has no place for, and what they say."""
 CHANGES_AT_ONCE: set[str] = set()
 """Methods whose untrained parameters already change the model's answers."""
+UNMERGEABLE = {"adapter"}
+"""Methods whose effect no weights of the model can have."""
 RATES = {"full": 3e-3, "last_layers": 1e-2, "bitfit": 0.1, "layer_norm": 0.1}
 """Learning rates at which a method learns a few rows by heart, where 3e-2 is not one."""
 QUESTION = torch.tensor([[5, 9, 17, 3, 88, 120]])
@@ -107,13 +110,21 @@ def test_it_starts_as_the_base_model(option: str, model: str) -> None:
 
 
 @pytest.mark.parametrize(("option", "model"), combinations())
-def test_what_was_saved_gives_the_same_logits_on_the_published_model(option: str, model: str, tmp_path: Path) -> None:
+def test_saved_loaded_and_merged_it_answers_as_before(option: str, model: str, tmp_path: Path) -> None:
     pack = trained(option, model, tmp_path, 3).pack
     name, folder = pack.members[0].name, tmp_path / "adapter"
     folder.mkdir()
     pack.attached[name].save(folder)
-    loaded = pack.attached[name].adaptation.load(MODELS[model](), folder)
-    torch.testing.assert_close(answer(loaded), answer_in_pack(pack), rtol=1e-4, atol=1e-4)
+    adaptation, wanted = pack.attached[name].adaptation, answer_in_pack(pack)
+    loaded = adaptation.load(MODELS[model](), folder)
+    torch.testing.assert_close(answer(loaded), wanted, rtol=1e-4, atol=1e-4)
+    if option in UNMERGEABLE:
+        with pytest.raises(UnmergeableError):
+            adaptation.merged(loaded)
+        return
+    adaptation.merged(loaded).save_pretrained(tmp_path / "merged")
+    plain = type(MODELS[model]()).from_pretrained(tmp_path / "merged")
+    torch.testing.assert_close(answer(plain), wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("option", TRAINING)

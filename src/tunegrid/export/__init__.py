@@ -1,0 +1,1 @@
+"""A cell's model for use outside tunegrid."""
