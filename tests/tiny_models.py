@@ -17,7 +17,7 @@ from tunegrid.pack.batch import Row
 VOCABULARY = 300
 
 
-def llama(seed: int = 0) -> PreTrainedModel:
+def llama(seed: int = 0, tied: bool = False) -> PreTrainedModel:
     torch.manual_seed(seed)
     return LlamaForCausalLM(
         LlamaConfig(
@@ -28,6 +28,7 @@ def llama(seed: int = 0) -> PreTrainedModel:
             num_attention_heads=4,
             num_key_value_heads=2,
             initializer_range=0.2,
+            tie_word_embeddings=tied,
         )
     )
 

@@ -1,6 +1,8 @@
 """From the hardware's config to devices, precisions and a Lightning Trainer."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from tunegrid.hardware.data_parallel import DataParallel
+    from tunegrid.pack.pack import Pack
 
 
 def device_of(hardware: Hardware) -> "torch.device":
@@ -72,13 +75,34 @@ def set_threads(hardware: Hardware) -> None:
 
 
 def load_onto(hardware: Hardware, model: Model, frozen: bool) -> "PreTrainedModel":
-    """Load a model's weights onto the device: in the hardware's precision if they stay `frozen`, else in float32."""
+    """Load a model's weights onto the device: in the hardware's precision if they stay `frozen`, else in float32.
+
+    Weights that will be divided over the ranks wait in main memory.
+    """
     from torch.nn import Module
 
     precision = precision_of(hardware) if frozen else "float32"
     loaded = model.load(precision)
-    Module.to(loaded, device_of(hardware))  # transformers' own `to` hides its signature
+    if hardware.strategy is not Strategy.fsdp:
+        Module.to(loaded, device_of(hardware))  # transformers' own `to` hides its signature
     return loaded
+
+
+@contextmanager
+def spread(hardware: Hardware, pack: "Pack") -> Iterator[None]:
+    """Hold the pack's weights as the strategy wants them inside the block, and whole on the device after it.
+
+    With `fsdp` only rank 0 has them then. An error leaves them as they are.
+    """
+    device = device_of(hardware)
+    if hardware.strategy is Strategy.fsdp:
+        from tunegrid.hardware.fully_sharded import sharded
+
+        with sharded(pack, device):
+            yield
+    else:
+        yield
+        pack.adapted.to(device)  # Lightning leaves it on the CPU
 
 
 def trainer(hardware: Hardware, validate_every: int, callbacks: "list[Callback]") -> "Trainer":
@@ -107,6 +131,10 @@ def trainer(hardware: Hardware, validate_every: int, callbacks: "list[Callback]"
 def _strategy(hardware: Hardware) -> "DataParallel | str":
     if hardware.strategy is Strategy.single:
         return "auto"
+    if hardware.strategy is Strategy.fsdp:
+        from tunegrid.hardware.fully_sharded import FullySharded
+
+        return FullySharded()
     from tunegrid.hardware.data_parallel import DataParallel
 
     return DataParallel()

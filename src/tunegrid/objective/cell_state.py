@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tunegrid.hardware.collective import whole
 from tunegrid.objective.learning_rate import rate_factor
 from tunegrid.objective.row_order import rows_of_step
 from tunegrid.objective.sft import Keep, Sft
@@ -76,7 +77,7 @@ class CellState:
     def clip(self) -> float:
         """Clip the gradient in place; returns its L2 norm before clipping."""
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = whole(torch.nn.utils.get_total_norm(gradients))
         limit = self.objective.clip_norm
         if limit is not None and torch.isfinite(norm):
             torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), limit, norm)
