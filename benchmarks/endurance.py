@@ -25,7 +25,7 @@ from command_line import SMALL, finish, run, start
 CELLS = ("-m", *SMALL, "method.rank=range(1,13)", "seed=0,1", "sweep.max_pack=4", "sweep.retry=all", "name=grid")
 TRAINING = ("-m", "model=tiny", "tracker=none", "data.rows=200", "data.validation_rows=8", "data.test_rows=4",
             "method.rank=2,4", "method.dropout=0.1", "objective.steps=300", "objective.validate_every=100",
-            "metrics=none", "name=grid")  # fmt: skip
+            "metrics=none", "hardware.threads=1", "name=grid")  # fmt: skip
 REAL = {"PYTHONPATH": ""}
 """Without the stand-in."""
 PAUSE = "0.2"

@@ -19,17 +19,18 @@ from tunegrid.pack.batch import Row
 VOCABULARY = 300
 
 
-def llama(seed: int = 0) -> PreTrainedModel:
+def llama(seed: int = 0, layers: int = 2, tied: bool = False) -> PreTrainedModel:
     torch.manual_seed(seed)
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=VOCABULARY,
             hidden_size=64,
             intermediate_size=96,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=4,
             num_key_value_heads=2,
             initializer_range=0.2,
+            tie_word_embeddings=tied,
         )
     )
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunegrid.config import schema
+from tunegrid.config import require, schema
 from tunegrid.data import Data
-from tunegrid.hardware import Hardware
+from tunegrid.hardware import Hardware, Strategy
 from tunegrid.method import Method
 from tunegrid.metrics import Metrics
 from tunegrid.model import Model
@@ -47,6 +47,11 @@ class Run:
     tracker: Tracker
     table: TableSpec
     sweep: Sweep
+
+    def __post_init__(self) -> None:
+        divided = self.hardware.strategy is Strategy.fsdp
+        possible = not divided or self.method.quantisation() is None
+        require(possible, "hardware.strategy", "be ddp or single for a base in four bits", self.hardware.strategy)
 
 
 def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:

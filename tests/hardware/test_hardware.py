@@ -16,8 +16,9 @@ from tunegrid.hardware.machine import check_devices, cores
     ("devices", "strategy", "words"),
     [
         (0, Strategy.single, "hardware.devices must be at least 1, got 0"),
-        (2, Strategy.single, "hardware.strategy must be ddp for 2 devices, got single"),
+        (2, Strategy.single, "hardware.strategy must be ddp or fsdp for 2 devices, got single"),
         (1, Strategy.ddp, "hardware.devices must be at least 2 for strategy ddp, got 1"),
+        (1, Strategy.fsdp, "hardware.devices must be at least 2 for strategy fsdp, got 1"),
     ],
 )
 def test_devices_and_strategy_must_fit(devices: int, strategy: Strategy, words: str) -> None:

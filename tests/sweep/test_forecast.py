@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from omegaconf import OmegaConf
 from tunegrid.cell.cell import Cell
 from tunegrid.data.row_lengths import RowLengths
 from tunegrid.errors import ConfigError
+from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective.passes import passes, tokens_of
 from tunegrid.objective.row_order import rows_of_step
 from tunegrid.pack.batch import CellRows, Row
@@ -57,6 +59,28 @@ def test_full_training_of_a_few_tokens_peaks_where_better_weights_are_copied():
 
 def test_full_training_is_in_float32_whatever_the_base_is_held_in():
     assert memory_of("method=full", "hardware.precision=bfloat16") == memory_of("method=full")
+
+
+FSDP = ("hardware.strategy=fsdp", "hardware.devices=4", "objective.keep=last", "objective.batch_size=1")
+
+
+def test_a_rank_of_a_divided_base_holds_its_share_and_two_whole_layers():
+    size = ("model.hidden=512", "model.layers=8", "data.max_length=140")
+    named = cells_of(*size)[0].run.model.load("float32").named_parameters()
+    weights = {name: weight.numel() for name, weight in named}
+    layer = sum(number for name, number in weights.items() if name.startswith("model.layers.0."))
+    outside = sum(number for name, number in weights.items() if ".layers." not in name)
+    memory = memory_of(*size, *FSDP, "method.rank=1")
+    adapters = 8 * 2 * (512 + 512)  # q and v
+    assert memory.training.weights == sum(weights.values()) + 4 * (outside + 2 * layer) + 4 * adapters
+    alone = memory_of(*size, *FSDP[2:], "method.rank=1")
+    assert replace(memory.training, weights=alone.training.weights) == alone.training
+
+
+def test_a_rank_shares_all_that_full_training_holds_until_the_first_has_the_weights_whole():
+    size = ("model.hidden=512", "model.layers=8", "data.max_length=140")
+    count = sum(weight.numel() for weight in cells_of(*size)[0].run.model.load("float32").parameters())
+    assert memory_of(*size, *FSDP, "method=full").training == TrainingMemory(4 * count, count, 2 * count, 0)
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])

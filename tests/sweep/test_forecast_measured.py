@@ -45,7 +45,7 @@ def test_a_packs_peak_is_within_15_percent_of_what_is_allocated(overrides: list[
     tokenizer = run.model.load_tokenizer()
     data = prepare(run.data, tokenizer, run.prompt)
     token_index.remember(run.data, run.prompt, run.model.identity(), data)
-    model = load_onto(run.hardware, run.model, run.method.freezes_base())
+    model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
     pack = Pack(model, members, tokenizer.pad_token_id)
     memory = Forecasts(Engine(workers=1, elsewhere=False)).memory(cells)

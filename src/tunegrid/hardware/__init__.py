@@ -29,6 +29,8 @@ class Strategy(Enum):
     """One device."""
     ddp = "ddp"
     """A process for each device, with the whole model, its share of every step's rows, and the sum of all gradients."""
+    fsdp = "fsdp"
+    """As ddp, but of the base's weights, their gradients and optimiser states each process holds its share only."""
 
 
 @schema("hardware", "machine")
@@ -54,10 +56,10 @@ class Hardware:
     def __post_init__(self) -> None:
         alone = self.strategy is Strategy.single
         require(self.devices >= 1, "hardware.devices", "be at least 1", self.devices)
-        require(
-            self.devices == 1 or not alone, "hardware.strategy", f"be ddp for {self.devices} devices", self.strategy
-        )
-        require(self.devices > 1 or alone, "hardware.devices", "be at least 2 for strategy ddp", self.devices)
+        words = f"be ddp or fsdp for {self.devices} devices"
+        require(self.devices == 1 or not alone, "hardware.strategy", words, self.strategy)
+        words = f"be at least 2 for strategy {self.strategy.value}"
+        require(self.devices > 1 or alone, "hardware.devices", words, self.devices)
         require(self.threads is None or self.threads >= 1, "hardware.threads", "be at least 1 or null", self.threads)
         require(self.tokens_per_pass >= 1, "hardware.tokens_per_pass", "be at least 1", self.tokens_per_pass)
         require(self.generation_rows >= 1, "hardware.generation_rows", "be at least 1", self.generation_rows)

@@ -2,13 +2,14 @@
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from tunegrid.hardware.place import Place, here
 
@@ -60,11 +61,36 @@ def sum_over_ranks(values: Tensor) -> Tensor:
     return values
 
 
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor itself, or all of one that is divided over the ranks, which all have to ask for it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def whole_on_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies in main memory of whole tensors, for rank 0; the others have to ask for them too, and get none."""
+    copies = {}
+    for name, tensor in tensors.items():
+        full = whole(tensor.detach())
+        if here().rank == 0:
+            copies[name] = full.contiguous().cpu()
+    return copies
+
+
+def divided_as(like: Tensor, tensor: Tensor) -> Tensor:
+    """A whole tensor on the device of `like`, or this rank's part of it where `like` is divided."""
+    moved = tensor.to(like.device)
+    if not isinstance(like, DTensor):
+        return moved
+    return distribute_tensor(moved, like.device_mesh, like.placements, src_data_rank=None)
+
+
 def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
     """Sum the gradient of each parameter over all ranks; one that is used by none keeps None.
 
-    A rank may have no gradient where others have one: its share of a step's rows may be empty.
+    A rank may have no gradient where others have one: its share of a step's rows may be empty. Gradients of parameters
+    that are divided over the ranks are sums already.
     """
+    parameters = [parameter for parameter in parameters if not isinstance(parameter, DTensor)]
     if not dist.is_initialized() or not parameters:
         return
     used = sum_over_ranks(torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device))

@@ -1,6 +1,8 @@
 """From the hardware's config to devices, precisions and a Lightning Trainer."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from tunegrid.hardware.data_parallel import DataParallel
+    from tunegrid.pack.pack import Pack
 
 
 def device_of(hardware: Hardware) -> "torch.device":
@@ -73,7 +76,10 @@ def set_threads(hardware: Hardware) -> None:
 
 
 def load_onto(hardware: Hardware, model: Model, method: Method) -> "PreTrainedModel":
-    """Load a model's weights onto the device, held as `method` wants them."""
+    """Load a model's weights onto the device, held as `method` wants them.
+
+    Weights that will be divided over the ranks wait in main memory.
+    """
     from torch.nn import Module
 
     loaded = model.load(precision_of(hardware) if method.base_weights() is Weights.hardware else "float32")
@@ -81,8 +87,26 @@ def load_onto(hardware: Hardware, model: Model, method: Method) -> "PreTrainedMo
         from tunegrid.model.quantise import quantise
 
         return quantise(loaded, how, device_of(hardware))
-    Module.to(loaded, device_of(hardware))  # transformers' own `to` hides its signature
+    if hardware.strategy is not Strategy.fsdp:
+        Module.to(loaded, device_of(hardware))  # transformers' own `to` hides its signature
     return loaded
+
+
+@contextmanager
+def spread(hardware: Hardware, pack: "Pack") -> Iterator[None]:
+    """Hold the pack's weights as the strategy wants them inside the block, and whole on the device after it.
+
+    With `fsdp` only rank 0 has them then. An error leaves them as they are.
+    """
+    device = device_of(hardware)
+    if hardware.strategy is Strategy.fsdp:
+        from tunegrid.hardware.fully_sharded import sharded
+
+        with sharded(pack, device):
+            yield
+    else:
+        yield
+        pack.adapted.to(device)  # Lightning leaves it on the CPU
 
 
 def trainer(hardware: Hardware, validate_every: int, callbacks: "list[Callback]") -> "Trainer":
@@ -111,6 +135,10 @@ def trainer(hardware: Hardware, validate_every: int, callbacks: "list[Callback]"
 def _strategy(hardware: Hardware) -> "DataParallel | str":
     if hardware.strategy is Strategy.single:
         return "auto"
+    if hardware.strategy is Strategy.fsdp:
+        from tunegrid.hardware.fully_sharded import FullySharded
+
+        return FullySharded()
     from tunegrid.hardware.data_parallel import DataParallel
 
     return DataParallel()

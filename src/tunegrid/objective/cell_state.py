@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tunegrid.adaptation.attached import Attached
+from tunegrid.hardware.collective import whole
 from tunegrid.objective.learning_rate import rate_factor
 from tunegrid.objective.master_weights import MasterWeights
 from tunegrid.objective.row_order import rows_of_step
@@ -84,7 +85,7 @@ class CellState:
     def clip(self) -> float:
         """Clip the gradient in place; returns its L2 norm before clipping."""
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = whole(torch.nn.utils.get_total_norm(gradients))
         limit = self.objective.clip_norm
         if limit is not None and torch.isfinite(norm):
             torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), limit, norm)

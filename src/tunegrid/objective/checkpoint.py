@@ -16,6 +16,8 @@ from torch.optim import Optimizer
 
 from tunegrid.atomic import replaced
 from tunegrid.errors import DamagedError
+from tunegrid.hardware.collective import divided_as, whole_on_first
+from tunegrid.hardware.place import here
 from tunegrid.objective.cell_state import CellState
 
 MEMORY = "memory/"
@@ -49,9 +51,11 @@ def path_in(folder: Path) -> Path:
 def save_checkpoint(state: CellState, optimizer: Optimizer, folder: Path) -> None:
     """Write weights, optimiser moments, best weights and counters; random streams are functions of the step.
 
-    The checkpoint before it is good until this one is whole.
+    The checkpoint before it is good until this one is whole. Every rank calls this, and rank 0 writes.
     """
-    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in _tensors(state, optimizer).items()}
+    tensors = whole_on_first(_tensors(state, optimizer))
+    if here().rank > 0:
+        return
     counters = json.dumps({name: getattr(state, name) for name in COUNTERS})
     with replaced(path_in(folder)) as part:
         save_file(tensors, part, {"counters": counters, "sha256": _digest(tensors, counters)})
@@ -114,16 +118,15 @@ def load_checkpoint(state: CellState, optimizer: Optimizer, folder: Path) -> boo
 def _restore(state: CellState, optimizer: Optimizer, tensors: Mapping[str, Tensor], step: int) -> None:
     with torch.no_grad():
         for name, parameter in state.parameters.items():
-            parameter.copy_(tensors[f"weight/{name}"])
-            moments = {m: tensors[f"{m}/{name}"].to(parameter.device) for m in MOMENTS if f"{m}/{name}" in tensors}
+            parameter.copy_(divided_as(parameter, tensors[f"weight/{name}"]))
+            moments = {m: divided_as(parameter, tensors[f"{m}/{name}"]) for m in MOMENTS if f"{m}/{name}" in tensors}
             if moments:
                 optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
     state.weights.publish()
     state.attached.recall({k.removeprefix(MEMORY): v for k, v in tensors.items() if k.startswith(MEMORY)})
-    device = {name: p.device for name, p in state.parameters.items()}
     state.kept = {
-        k.removeprefix("kept/"): v.to(device[k.removeprefix("kept/")])
-        for k, v in tensors.items()
-        if k.startswith("kept/")
+        name: divided_as(parameter, tensors[f"kept/{name}"])
+        for name, parameter in state.parameters.items()
+        if f"kept/{name}" in tensors
     }
     state.validation = tensors["validation"].numpy() if "validation" in tensors else None

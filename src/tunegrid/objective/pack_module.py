@@ -13,7 +13,7 @@ from torch.optim import AdamW, Optimizer
 from tunegrid.hardware.collective import sum_gradients, sum_over_ranks
 from tunegrid.objective.cell_state import CellState
 from tunegrid.objective.passes import passes, tokens_of
-from tunegrid.pack.batch import CellRows, Row
+from tunegrid.pack.batch import Batch, CellRows, Row
 from tunegrid.pack.pack import Pack
 
 LogRow = Callable[[CellState, Mapping[str, float]], None]
@@ -29,7 +29,13 @@ class PackModule(LightningModule):
         self.model = pack.adapted
         self.tokens_per_pass, self.log_row = tokens_per_pass, log_row
         self._validation: dict[str, list[np.ndarray]] = {}
+        self._validation_passes: list[int] = []
         self.optimizer = _optimizer([state for state in states if state.parameters])
+
+    @property
+    def device(self) -> torch.device:
+        """That of the weights, which Lightning does not move if they are divided."""
+        return self.pack.base.device
 
     def configure_optimizers(self) -> Optimizer | None:
         """One AdamW with a parameter group for each cell; it exists before fitting, so that checkpoints can fill it."""
@@ -55,7 +61,10 @@ class PackModule(LightningModule):
         """Accumulate every cell's gradient over all ranks; returns each cell's mean loss over its own labels."""
         labels = {cell.name: sum(len(row.completion) for row in cell.rows) for cell in cells}
         losses = dict.fromkeys(labels, 0.0)
-        for piece in self._grouped([self._own(self._share(cell)) for cell in cells]):
+        by_rank = [
+            self._grouped([self._own(c) for c in self._shares(cells, rank)]) for rank in range(self.trainer.world_size)
+        ]
+        for piece in by_rank[self.trainer.global_rank]:
             batch = self.pack.forward.collate(piece)
             counts = torch.tensor(batch.labels.counts)
             shares = torch.tensor([1 / labels[cell.name] for cell in piece]).repeat_interleave(counts)
@@ -65,6 +74,7 @@ class PackModule(LightningModule):
                 self.manual_backward(total)
             for cell, part in zip(piece, nll.split(list(batch.labels.counts)), strict=True):
                 losses[cell.name] += float(part.sum()) / labels[cell.name]
+        self._keep_up(list(map(len, by_rank)), self._own(CellRows(cells[0].name, cells[0].rows[:1], None)))
         for cell in cells:
             self.states[cell.name].tokens += sum(map(tokens_of, cell.rows))
             self._add_penalty(cell.name)
@@ -78,10 +88,25 @@ class PackModule(LightningModule):
         if penalty is not None and self.trainer.is_global_zero:
             self.manual_backward(penalty)
 
-    def _share(self, cell: CellRows) -> CellRows:
-        """Of a cell's rows those that this rank runs; there may be none."""
-        own = cell.rows[self.trainer.global_rank :: self.trainer.world_size]
-        return CellRows(cell.name, own, cell.generator)
+    def _keep_up(self, passes_by_rank: Sequence[int], rows: CellRows) -> None:
+        """Where passes take all ranks, run as many as the rank that runs most; `rows` count nothing in them."""
+        missing = max(passes_by_rank) - passes_by_rank[self.trainer.global_rank]
+        for _ in range(missing if self.pack.forward.joint else 0):
+            batch = self.pack.forward.collate([rows])
+            with self.pack.router.over(*batch.shares):
+                nothing = self._unweighted(batch)[0]
+                if nothing.requires_grad:
+                    self.manual_backward(nothing)
+
+    def _unweighted(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """A loss of 0, and the plain nll of each label."""
+        nothing = torch.zeros(len(batch.labels.ids), device=self.device)
+        return self.pack.forward.losses(batch, nothing, 0.0)
+
+    def _shares(self, cells: Sequence[CellRows], rank: int) -> list[CellRows]:
+        """Of each cell's rows those that a rank runs; there may be none."""
+        own = [CellRows(cell.name, cell.rows[rank :: self.trainer.world_size], cell.generator) for cell in cells]
+        return [self._own(cell) for cell in own]
 
     def _own(self, cell: CellRows) -> CellRows:
         """The rows behind the cell's virtual tokens."""
@@ -124,25 +149,33 @@ class PackModule(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin a validation of every cell that is due for one: Lightning also validates where a signal stops it."""
         self._validation = {name: [] for name, state in self.states.items() if state.due_for_validation()}
+        self._validation_passes = [0] * self.trainer.world_size
 
     def validation_step(self, batch: list[Row], batch_idx: int) -> None:
         """Add the losses of some validation rows, under every cell's weights; ranks take the batches in turn.
 
         Whole batches, so that a row's loss does not depend on how many ranks there are; another's rows count as zeros.
         """
-        if batch_idx % self.trainer.world_size != self.trainer.global_rank:
+        cells = [self._own(CellRows(name, batch, None)) for name in self._validation]
+        pieces = passes(cells, self.tokens_per_pass, self.pack.strict)
+        turn = batch_idx % self.trainer.world_size
+        self._validation_passes[turn] += len(pieces)
+        if turn == self.trainer.global_rank:
+            for piece in pieces:
+                self._validate(piece)
+        else:
             for parts in self._validation.values():
                 parts.append(np.zeros((len(batch), 2)))
-            return
-        cells = [self._own(CellRows(name, batch, None)) for name in self._validation]
-        for piece in passes(cells, self.tokens_per_pass, self.pack.strict):
-            laid = self.pack.forward.collate(piece)
-            with self.pack.router.over(*laid.shares):
-                nothing = torch.zeros(len(laid.labels.ids), device=self.device)
-                nll = self.pack.forward.losses(laid, nothing, 0.0)[1]
-            sums = _sums_by_row(nll, laid.labels.rows, sum(len(cell.rows) for cell in piece))
-            for cell, part in zip(piece, np.split(sums, np.cumsum([len(c.rows) for c in piece])[:-1]), strict=True):
-                self._validation[cell.name].append(part)
+        if cells and batch_idx + 1 == self.trainer.num_val_batches[0]:
+            self._keep_up(self._validation_passes, CellRows(cells[0].name, cells[0].rows[:1], None))
+
+    def _validate(self, piece: Sequence[CellRows]) -> None:
+        batch = self.pack.forward.collate(piece)
+        with self.pack.router.over(*batch.shares):
+            nll = self._unweighted(batch)[1]
+        sums = _sums_by_row(nll, batch.labels.rows, sum(len(cell.rows) for cell in piece))
+        for cell, part in zip(piece, np.split(sums, np.cumsum([len(c.rows) for c in piece])[:-1]), strict=True):
+            self._validation[cell.name].append(part)
 
     def on_validation_epoch_end(self) -> None:
         """Hand each cell its validation."""

@@ -11,7 +11,7 @@ from tunegrid import interrupt
 from tunegrid.data.tokenized import PreparedData, TokenizedRows
 from tunegrid.hardware import Hardware
 from tunegrid.hardware.collective import connected
-from tunegrid.hardware.machine import device_of, trainer
+from tunegrid.hardware.machine import device_of, spread, trainer
 from tunegrid.hardware.place import here
 from tunegrid.objective import Journal, Objective, Trained
 from tunegrid.objective.cell_state import CellState
@@ -36,26 +36,33 @@ def train_pack(
     report: Callable[[int, int, str], None],
 ) -> list[Trained]:
     """See `Objective.train`. Goes on from the cells' checkpoints where there are any."""
-    states = _states(pack, objectives)
-    journal_of = {state.member.name: journal for state, journal in zip(states, journals, strict=True)}
-    module = PackModule(pack, states, hardware.tokens_per_pass, _logger(journal_of))
-    _resume(states, module, journal_of)
+    with connected(device_of(hardware)), spread(hardware, pack):
+        states = _states(pack, objectives)
+        _train(pack, states, data, hardware, dict(zip((s.member.name for s in states), journals, strict=True)), report)
+        for state in states:
+            state.restore_kept()
+    return [_trained(state, len(data.train)) for state in states]
+
+
+def _train(
+    pack: Pack,
+    states: Sequence[CellState],
+    data: PreparedData,
+    hardware: Hardware,
+    journals: Mapping[str, Journal],
+    report: Callable[[int, int, str], None],
+) -> None:
+    module = PackModule(pack, states, hardware.tokens_per_pass, _logger(journals))
+    _resume(states, module, journals)
     validate_every = _shared_validate_every(states)
     steps = DataLoader(Steps(states, data.train, validate_every), batch_size=None)
     validation: DataLoader[list[Row]] = DataLoader(ValidationBatches(data.validation), batch_size=None)
-    watch = Watch(states, journal_of, report)
-    lightning = trainer(hardware, validate_every, [watch])
-    device = device_of(hardware)
-    with connected(device):
-        if len(steps):
-            with interrupt.deferred():
-                lightning.fit(module, steps, validation)
-        if any(state.validated_step != state.step for state in states):
-            lightning.validate(module, validation, verbose=False)
-    pack.adapted.to(device)  # Lightning leaves it on the CPU
-    for state in states:
-        state.restore_kept()
-    return [_trained(state, len(data.train)) for state in states]
+    lightning = trainer(hardware, validate_every, [Watch(states, journals, report)])
+    if len(steps):
+        with interrupt.deferred():
+            lightning.fit(module, steps, validation)
+    if any(state.validated_step != state.step for state in states):
+        lightning.validate(module, validation, verbose=False)
 
 
 def _states(pack: Pack, objectives: Sequence[Objective]) -> list[CellState]:

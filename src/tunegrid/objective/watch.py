@@ -86,8 +86,8 @@ class Watch(Callback):
 
     def _checkpoint(self, trainer: Trainer) -> None:
         now = [(state.step, state.validated_step) for state in self.states]
-        if now == self._saved or not trainer.is_global_zero:
-            return  # training ended with a validation, which has saved already, or rank 0 saves
+        if now == self._saved:
+            return  # training ended with a validation, which has saved already
         self._saved = now
         for state in self.states:
             if state.parameters:

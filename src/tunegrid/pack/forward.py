@@ -22,6 +22,8 @@ class Forward(ABC):
     """How rows become a batch, and a batch becomes losses."""
 
     name: str
+    joint = False
+    """Whether a pass takes all ranks at once, so that each has to run as many as the others."""
 
     @abstractmethod
     def collate(self, cells: Sequence[CellRows]) -> Batch:

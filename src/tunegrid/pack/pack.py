@@ -70,6 +70,10 @@ class Pack:
         virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
         return [Row(torch.cat([virtual, row.prompt]), row.completion) for row in rows]
 
+    def is_of_base(self, parameter: nn.Parameter) -> bool:
+        """Whether a parameter is the base model's own."""
+        return id(parameter) in self._base_sizes
+
     def trainable(self, member: Member) -> dict[str, nn.Parameter]:
         """The parameters that `member` trains, by name."""
         return self.attached[member.name].trainable()

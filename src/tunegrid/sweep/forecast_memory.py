@@ -1,11 +1,14 @@
 """Peak memory that a pack will take in training, from its config and the lengths of its rows. Imports no torch."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tunegrid.cell.cell import Cell
 from tunegrid.data.row_lengths import RowLengths
+from tunegrid.hardware import Strategy
 from tunegrid.method import Weights
 from tunegrid.method.base import Base
 from tunegrid.method.full import Full
@@ -38,6 +41,10 @@ VALIDATION_ROWS = 32
 PARTS = ("process", "weights", "gradients", "optimiser", "activations")
 TRAINED_BYTES = 4
 """Of a trained parameter: always float32."""
+LAYER = re.compile(r".*?\.\d+\.")
+"""What the names of a layer's modules begin with."""
+GATHERED_LAYERS = 2
+"""Layers of a divided base that are whole at once: the one in use, and the next, which is fetched meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,10 @@ def pack_memory(cells: Sequence[Cell], lengths: RowLengths, device: str, precisi
             raise UnknownMemoryError(f"{cell.title}: its method or objective is not known")
     own_precision = precision if cells[0].run.method.base_weights() is Weights.hardware else "float32"
     state = _State(cells, lengths, device, own_precision, values, modules)
-    return max(state.moments(), key=lambda moment: moment.total)
+    moments = state.moments()
+    if cells[0].run.hardware.strategy is Strategy.fsdp:
+        moments = (part for moment in moments for part in state.on_a_rank(moment))
+    return max(moments, key=lambda moment: moment.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,21 @@ class _State:
         yield self._moment(replace(forward, activations=logits), kept)
         # Better weights are copied while the copy of those that were best before is still there.
         yield self._moment(replace(forward, activations=0), sum(best) + (max(best) if again else 0))
+
+    def on_a_rank(self, moment: PackMemory) -> Iterator[PackMemory]:
+        """Of a base that is divided over the ranks: at a moment of training, and when rank 0 has it whole after it."""
+        ranks, size = self.cells[0].run.hardware.devices, DTYPE_BYTES[self.precision]
+        base, gathered = size * parameter_count(self.modules), size * gathered_parameters(self.modules)
+        own, kept = moment.training, moment.kept
+        shares = replace(own, weights=own.weights - base + base // ranks)
+        in_pass = replace(shares, weights=shares.weights + gathered)
+        if isinstance(self.cells[0].run.method, Full):
+            shares = replace(shares, gradients=own.gradients // ranks, optimizer=own.optimizer // ranks)
+            whole = gathered if own.gradients else 0
+            in_pass = replace(shares, weights=in_pass.weights, gradients=shares.gradients + whole)
+            kept //= ranks
+        yield replace(moment, training=in_pass, kept=kept)
+        yield replace(moment, training=replace(shares, weights=own.weights, activations=0), kept=kept, heap=0)
 
     def _moment(self, memory: TrainingMemory, kept: int) -> PackMemory:
         if self.device != "cpu":
@@ -156,6 +181,18 @@ class _State:
         """Of a trained embedding that is the head too: it is made whole before it is added to the head's."""
         whole = isinstance(self.cells[0].run.method, Full)
         return TRAINED_BYTES * self.modules[0].parameters if whole else 0
+
+
+def gathered_parameters(modules: Sequence[Shape]) -> int:
+    """Parameters of a divided base that are whole on every rank in a pass: those of no layer, and of some layers."""
+    layers: Counter[str] = Counter()
+    outside = 0
+    for module in modules:
+        if layer := LAYER.match(module.name):
+            layers[layer.group()] += module.parameters
+        else:
+            outside += module.parameters
+    return outside + GATHERED_LAYERS * max(layers.values(), default=0)
 
 
 def _gradients_before_last(cells: int, passes: int) -> float:
