@@ -1,4 +1,4 @@
-"""Virtual tokens: positions in front of a cell's rows, with ids -1, -2, …, where something is learned. Imports torch."""
+"""Virtual tokens: positions in front of a cell's rows, with ids -1, -2, …, that hold what it learns. Imports torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
