@@ -1,4 +1,4 @@
-"""The command line. `list`, `plan`, `table`, `score`, `sync` and `verify` are ours; everything else is Hydra's."""
+"""The command line. The words in `COMMANDS` are ours; everything else is Hydra's."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-COMMANDS = ("list", "plan", "table", "score", "sync", "verify")
+COMMANDS = ("list", "plan", "table", "score", "sync", "verify", "inspect")
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
-"""Hydra's flags, checked before Hydra sees them, so that a wrong one is one line and not a usage screen."""
+"""Command lines, ours and Hydra's, checked so that a wrong flag is one line and not a usage screen."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -8,6 +8,13 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from tunegrid.errors import ConfigError
+
+
+class CommandParser(ArgumentParser):
+    """A parser of a command of ours, whose errors are one line like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{self.prog}: {message}; see {self.prog} --help")
 
 
 def parse_flags(arguments: Sequence[str]) -> Namespace:

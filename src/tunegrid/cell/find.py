@@ -1,0 +1,44 @@
+"""A finished cell by what a person calls it: its id, the beginning of it, or its folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tunegrid.cell.cell import Cell
+from tunegrid.cell.integrity import CONFIG, damage
+from tunegrid.cell.result import Result, Status
+from tunegrid.errors import ConfigError, damaged
+from tunegrid.known_names import resolve_run
+
+
+def find_cell(reference: str, overrides: Sequence[str]) -> Cell:
+    """The one cell meant by `reference`; hardware and `output_root` are those that `overrides` compose.
+
+    Raises `ConfigError` where no cell is meant, or several are.
+    """
+    from tunegrid.sweep.grid import composed, without_hydra
+
+    folder = Path(reference)
+    if (folder / CONFIG).is_file():
+        overrides = [*overrides, f"output_root='{folder.absolute().parents[1]}'"]
+    with composed(overrides) as (loader, master):
+        like = resolve_run(without_hydra(loader.load_sweep_config(master, list(overrides))))
+    cells = Path(like.output_root) / "cells"
+    found = sorted(path.parent.name for path in cells.glob(f"{_literal(folder.name)}*/{CONFIG}"))
+    if len(found) != 1:
+        several = f"is the beginning of {len(found)}: {', '.join(found[:5])}" if found else "is the beginning of none"
+        raise ConfigError(f"cell {reference!r} {several} of the ids in {cells}; result.json and tables have whole ids")
+    return Cell.load(found[0], like)
+
+
+def done_result(cell: Cell) -> Result:
+    """The result of a cell that is done. Raises `ConfigError` for any other, `DamagedError` for a damaged one."""
+    for line in damage(cell.folder).values():
+        raise damaged(cell.folder, line)
+    result = cell.result()
+    if result is None or result.status is not Status.DONE:
+        raise ConfigError(f"cell {cell.id} ({cell.title}) is {cell.status().value}; run its sweep again to finish it")
+    return result
+
+
+def _literal(name: str) -> str:
+    return "".join(letter for letter in name if letter.isalnum())
