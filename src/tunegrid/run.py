@@ -120,4 +120,5 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     remember(run.data, run.prompt, run.model.identity(), data)
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
-    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict=run.sweep.pack is PackMode.strict)
+    strict = run.sweep.pack is PackMode.strict
+    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer)

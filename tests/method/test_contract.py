@@ -30,9 +30,10 @@ MODELS: dict[str, Callable[[], PreTrainedModel]] = {"llama": llama, "gpt2": gpt2
 REFUSED = {
     ("bitfit", "llama"): "method=bitfit trains biases, and this model .llama. has none; .* method=layer_norm",
     ("bitfit", "t5"): "method=bitfit trains biases, and this model .t5. has none",
+    ("prefix", "t5"): "method=prefix learns keys .* this encoder-decoder .t5. .* method=prompt_tuning",
 }
 """Methods that a model has no place for, and what they say."""
-CHANGES_AT_ONCE: set[str] = set()
+CHANGES_AT_ONCE = {"prompt_tuning", "p_tuning", "multitask_prompt", "prefix"}
 """Methods whose untrained parameters already change the model's answers."""
 UNMERGEABLE = {"adapter"}
 """Methods whose effect no weights of the model can have."""
@@ -68,10 +69,10 @@ def base_of(option: str, model: str) -> PreTrainedModel:
 
 
 def answer(model: torch.nn.Module) -> Tensor:
-    """Logits for one row, as transformers computes them."""
+    """Logits for one row, as transformers computes them; behind a prompt, which PEFT gives logits too."""
     more = {"decoder_input_ids": QUESTION} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
-        return model.eval()(input_ids=QUESTION, **more).logits
+        return model.eval()(input_ids=QUESTION, **more).logits[:, -QUESTION.shape[1] :]
 
 
 def answer_in_pack(pack: Pack) -> Tensor:

@@ -97,6 +97,12 @@ def test_protocol_values_are_compared_as_numbers_lists_and_alternatives():
     assert table(TWO_ROWS, replace(SAME, protocol=protocol)).protocol.published_differences == ()
 
 
+def test_a_setting_that_is_null_where_there_is_one_is_no_shared_one():
+    first, second = constant(4, 0, 0.58), constant(8, 0, 0.61)
+    second.config["method"]["text"] = None
+    assert not any(key == "method.text" for key, _ in table([first, second]).protocol.shared)
+
+
 def test_an_untrained_model_alone_vouches_for_no_protocol():
     made = table([constant(None, 0, 0.4)], SAME)
     assert made.protocol.published_differences == (("model.name", "gpt2_medium", "nothing trained"),)

@@ -12,7 +12,7 @@ from tunegrid.errors import UserError
 if TYPE_CHECKING:
     from torch import Generator, Tensor
     from torch.nn import Module, Parameter
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from tunegrid.pack.route import Router
 
@@ -51,6 +51,9 @@ class Adaptation(ABC):
     @abstractmethod
     def merged(self, model: "Module") -> "PreTrainedModel":
         """The plain model equal to the one that `load` returned. Raises `UnmergeableError` where there is none."""
+
+    def read(self, tokenizer: "PreTrainedTokenizerBase") -> None:  # noqa: B027
+        """Turn texts among the method's settings into tokens; before `attach`."""
 
     def rate_factor(self, parameter: str) -> float:
         """By what a trainable parameter's learning rate differs from the cell's."""

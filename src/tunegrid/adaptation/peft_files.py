@@ -5,17 +5,22 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, cast
 
-from peft import PeftModel
+from peft import PeftModel, PromptLearningConfig
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import Module
 from transformers import PreTrainedModel
 
-from tunegrid.atomic import PART
+from tunegrid.atomic import PART, replaced
 from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter
 from tunegrid.model.split_attention import FUSED, split
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PROMPT = "prompt_embeddings"
+"""PEFT's name for what is learned for virtual tokens: embeddings, or the keys and values of a prefix."""
 
 
 def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
@@ -33,6 +38,21 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
             leftover.unlink()  # PEFT's card template: all placeholders
         shutil.rmtree(folder, ignore_errors=True)
         saved.rename(folder)
+
+
+def save_learned(settings: PromptLearningConfig, learned: Tensor, folder: Path) -> None:
+    """Write what was learned for virtual tokens (n, …) into `folder`, so that PEFT loads it."""
+    settings.inference_mode = True
+    values = settings.to_dict()
+    with replaced(folder / SETTINGS) as part:
+        part.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
+    with replaced(folder / WEIGHTS) as part:
+        save_file({PROMPT: learned.detach().float().contiguous()}, part, metadata={"format": "pt"})
+
+
+def task_of(model: Module) -> str:
+    """What PEFT calls the task of a model."""
+    return "SEQ_2_SEQ_LM" if cast(Any, model).config.is_encoder_decoder else "CAUSAL_LM"
 
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:

@@ -61,9 +61,7 @@ class PackModule(LightningModule):
         """Accumulate every cell's gradient over all ranks; returns each cell's mean loss over its own labels."""
         labels = {cell.name: sum(len(row.completion) for row in cell.rows) for cell in cells}
         losses = dict.fromkeys(labels, 0.0)
-        by_rank = [
-            self._grouped([self._own(c) for c in self._shares(cells, rank)]) for rank in range(self.trainer.world_size)
-        ]
+        by_rank = [self._grouped(self._shares(cells, rank)) for rank in range(self.trainer.world_size)]
         for piece in by_rank[self.trainer.global_rank]:
             batch = self.pack.forward.collate(piece)
             counts = torch.tensor(batch.labels.counts)

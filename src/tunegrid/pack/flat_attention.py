@@ -4,13 +4,15 @@ Registered with transformers' AttentionInterface, so that a model's own code run
 sees real tokens only; the pads exist between `_to_grid` and `_from_grid`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 
 NAME = "tunegrid_flat"
 EXPLICIT_BELOW = 320
@@ -119,6 +121,18 @@ def _causal(length: int, window: int | None, device: torch.device) -> Tensor:
     """(T, T) True where a query (row) may look at a key (column)."""
     allowed = torch.ones(length, length, dtype=torch.bool, device=device).tril()
     return allowed if window is None else allowed.triu(1 - window)
+
+
+@contextmanager
+def without_flat_attention(model: PreTrainedModel) -> Iterator[None]:
+    """Use an attention that reads padded batches and a key-value cache inside the `with` block."""
+    before = model.config._attn_implementation
+    if before == NAME:
+        model.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
 
 
 AttentionInterface.register(NAME, flat_attention)

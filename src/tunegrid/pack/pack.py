@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tunegrid.adaptation import Adaptation
 from tunegrid.adaptation.attached import Attached
 from tunegrid.method import Method
-from tunegrid.pack import flat_attention
 from tunegrid.pack.batch import Row
+from tunegrid.pack.flat_attention import without_flat_attention
 from tunegrid.pack.forward import Forward, choose_forward
 from tunegrid.pack.route import Router
 from tunegrid.seeds import stream
@@ -31,7 +31,14 @@ class Member:
 class Pack:
     """One base model, the adapters of several cells on it, and the way batches are run through them."""
 
-    def __init__(self, base: PreTrainedModel, members: Sequence[Member], pad: int, strict: bool = False):
+    def __init__(
+        self,
+        base: PreTrainedModel,
+        members: Sequence[Member],
+        pad: int,
+        strict: bool = False,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+    ):
         self.members = tuple(members)
         self.strict = strict
         """Give each cell its own passes, so that its matrix products have the shapes that they have alone."""
@@ -42,6 +49,9 @@ class Pack:
         self.router = Router()
         self._base_sizes = {id(p): p.numel() for p in base.parameters()}
         adaptations = [member.method.adaptation() for member in members]
+        if tokenizer is not None:
+            for adaptation in adaptations:
+                adaptation.read(tokenizer)
         self.adapted = self._adapt(adaptations)
         self.attached = {
             member.name: Attached(adaptation, self.adapted, member.name)
@@ -86,16 +96,12 @@ class Pack:
     @contextmanager
     def generating(self) -> Iterator[None]:
         """Use an attention that reads padded batches and a key-value cache inside the `with` block."""
-        before = self.base.config._attn_implementation
-        if before == flat_attention.NAME:
-            self.base.set_attn_implementation("sdpa")
         contiguous = self.base.get_output_embeddings().register_forward_pre_hook(_contiguous)
         try:
-            with self.router.fixed_weights():
+            with without_flat_attention(self.base), self.router.fixed_weights():
                 yield
         finally:
             contiguous.remove()
-            self.base.set_attn_implementation(before)
 
 
 def _contiguous(head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

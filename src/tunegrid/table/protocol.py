@@ -18,7 +18,8 @@ def build_protocol(rows: Sequence[Row], spec: TableSpec, published: Published | 
     facts = [cell_facts(cell) for row in rows for cell in row.done]
     varying = set(differing(facts))
     keys = sorted({key for fact in facts for key in fact})
-    shared = [(key, shown(facts[0][key])) for key in keys if key not in varying]
+    everywhere = [key for key in keys if key not in varying and all(key in fact for fact in facts)]
+    shared = [(key, shown(facts[0][key])) for key in everywhere]
     return Protocol(
         lines=tuple(spec.protocol),
         shared=tuple(shared),

@@ -1,0 +1,56 @@
+"""Multitask prompt tuning: a prompt times a low-rank matrix of the task's (Wang et al. 2023, arXiv 2303.02861)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tunegrid.config import require, schema
+from tunegrid.method.virtual_tokens import Initialisation, VirtualTokens, require_text
+
+if TYPE_CHECKING:
+    from peft.tuners import MultitaskPromptEmbedding
+    from torch.nn import Embedding
+
+    from tunegrid.adaptation import Adaptation
+
+
+@schema("method", "multitask_prompt")
+@dataclass(kw_only=True, slots=True)
+class MultitaskPrompt(VirtualTokens):
+    """Trains P ∘ (U V), P (n, d) being the part that tasks would share, U (n, r) and V (r, d) the task's own.
+
+    A cell has one task: this is the paper's parametrisation, without its transfer from other tasks.
+    """
+
+    rank: int
+    """r."""
+    initialisation: Initialisation
+    """Of P; U and V are drawn normal with standard deviation 0.02, as PEFT draws them."""
+    text: str | None
+    """What P begins as with initialisation=text."""
+
+    def __post_init__(self) -> None:
+        VirtualTokens.__post_init__(self)
+        require(self.rank >= 1, "method.rank", "be at least 1", self.rank)
+        require_text(self.initialisation, self.text)
+
+    def adaptation(self) -> "Adaptation":
+        import torch
+
+        from tunegrid.adaptation.soft_prompt import SoftPrompts
+
+        the_only_task = torch.zeros(1, dtype=torch.int64)
+        return SoftPrompts(self.tokens, self._encoder, self.text, [the_only_task])
+
+    def _encoder(self, embedding: "Embedding") -> "MultitaskPromptEmbedding":
+        from peft.tuners import MultitaskPromptEmbedding, MultitaskPromptTuningConfig
+
+        drawn = self.initialisation is Initialisation.vocabulary
+        settings = MultitaskPromptTuningConfig(
+            num_virtual_tokens=self.tokens,
+            token_dim=embedding.embedding_dim,
+            num_transformer_submodules=1,
+            prompt_tuning_init="SAMPLE_VOCAB" if drawn else "RANDOM",
+            num_ranks=self.rank,
+            num_tasks=1,
+        )
+        return MultitaskPromptEmbedding(settings, embedding)
