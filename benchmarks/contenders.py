@@ -173,4 +173,5 @@ def _machine() -> Hardware:
         threads=None,
         tokens_per_pass=2048,
         generation_rows=128,
+        latency_tokens=None,
     )

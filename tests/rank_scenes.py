@@ -18,6 +18,7 @@ TWO = Hardware(
     threads=1,
     tokens_per_pass=256,
     generation_rows=8,
+    latency_tokens=None,
 )
 """Two processes."""
 

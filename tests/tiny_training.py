@@ -27,6 +27,7 @@ MACHINE = Hardware(
     threads=1,
     tokens_per_pass=256,
     generation_rows=8,
+    latency_tokens=None,
 )
 
 

@@ -72,6 +72,7 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
     record = PackRecord(cells, meter, notes)
     with together(run.hardware, train_along, cells), Progress([cell.title for cell in cells]) as progress:
         from tunegrid.sampler.decode import decode  # imports torch: the other ranks have started by now
+        from tunegrid.sampler.latency import latencies
 
         with meter.phase(Phase.PREPARING), progress.stage("preparing"):
             tokenizer, data, pack = _prepared(cells)
@@ -82,13 +83,15 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
             with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
                 pruned = [place for place, own in enumerate(trained) if own.pruned]
                 answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report, pruned)
+            with progress.stage("timing"):
+                latency = latencies(pack, run.hardware.latency_tokens)
             with meter.phase(Phase.SCORING), progress.stage("scoring"):
                 references = [question.references for question in data.questions]
                 scores = [
                     [] if place in pruned else run.metrics.score(of_cell, references)
                     for place, of_cell in enumerate(answers)
                 ]
-            record.write(pack, data, trained, answers, scores)
+            record.write(pack, data, trained, answers, scores, latency)
 
 
 def train_along(cells: "Sequence[Cell]") -> None:

@@ -35,7 +35,7 @@ REFUSED = {
 """Methods that a model has no place for, and what they say."""
 CHANGES_AT_ONCE = {"prompt_tuning", "p_tuning", "multitask_prompt", "prefix"}
 """Methods whose untrained parameters already change the model's answers."""
-UNMERGEABLE = {"adapter"}
+UNMERGEABLE = {"adapter", "prompt_tuning", "p_tuning", "multitask_prompt", "prefix"}
 """Methods whose effect no weights of the model can have."""
 RATES = {"full": 3e-3, "last_layers": 1e-2, "bitfit": 0.1, "layer_norm": 0.1}
 """Learning rates at which a method learns a few rows by heart, where 3e-2 is not one."""

@@ -15,6 +15,8 @@ from tunegrid.hardware.meter import Meter, Phase
 from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
 from tunegrid.metrics.likelihood import likelihood_scores
+from tunegrid.model.held import held_bytes
+from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective import Trained
 from tunegrid.tracker import RunInfo
 from tunegrid.tracker.process import MirrorProcess
@@ -22,6 +24,7 @@ from tunegrid.tracker.process import MirrorProcess
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
     from tunegrid.pack.pack import Pack
+    from tunegrid.sampler.latency import Latencies
 
 RESAMPLES = 2000
 """Of the bootstrap behind the intervals in result.json; tables draw their own, over seeds too."""
@@ -68,6 +71,7 @@ class PackRecord:
         trained: Sequence[Trained],
         answers: Sequence[Sequence[str]],
         scores: Sequence[Sequence[Score | Unavailable]],
+        latencies: "Latencies",
     ) -> None:
         """Write every cell's files, the result last."""
         for i, cell in enumerate(self.cells):
@@ -82,7 +86,7 @@ class PackRecord:
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
             with full_disk_told(cell.path("adapter")):
                 pack.attached[member.name].save(cell.path("adapter"))
-            result = self._result(cell, pack, data, trained, i, all_scores)
+            result = self._result(cell, pack, data, trained, i, all_scores, latencies)
             cell.write_result(result)
 
     def _result(
@@ -93,6 +97,7 @@ class PackRecord:
         trained: Sequence[Trained],
         index: int,
         scores: Sequence[Score | Unavailable],
+        latencies: "Latencies",
     ) -> Result:
         own = trained[index]
         return Result(
@@ -102,7 +107,7 @@ class PackRecord:
             scores={score.name: _value(score) for score in scores if isinstance(score, Score)},
             unavailable={score.name: score.reason for score in scores if isinstance(score, Unavailable)},
             findings=pack.attached[pack.members[index].name].findings(),
-            cost=self._cost(cell, pack, trained, index),
+            cost=self._cost(cell, pack, trained, index, latencies),
             protocol={**_protocol(cell, pack, data, own), **self.notes},
             versions=versions(),
             commit=commit(),
@@ -112,10 +117,11 @@ class PackRecord:
             error=_failure(own),
         )
 
-    def _cost(self, cell: Cell, pack: "Pack", trained: Sequence[Trained], index: int) -> Cost:
+    def _cost(self, cell: Cell, pack: "Pack", trained: Sequence[Trained], index: int, latencies: "Latencies") -> Cost:
         own, seconds, size = trained[index], self.meter.seconds, len(self.cells)
         tokens = sum(t.tokens for t in trained)
         member = pack.members[index]
+        memory = _memory(pack, self.meter) if own.tokens else None
         return Cost(
             preparing_s=seconds[Phase.PREPARING] / size,
             training_s=own.seconds * own.tokens / tokens if tokens else None,
@@ -123,6 +129,10 @@ class PackRecord:
             generation_s=seconds[Phase.GENERATION] / size,
             peak_training_bytes=self.meter.peak_bytes[Phase.TRAINING] if own.tokens else None,
             peak_generation_bytes=self.meter.peak_bytes[Phase.GENERATION],
+            weight_bytes=None if memory is None else memory.weights,
+            gradient_bytes=None if memory is None else memory.gradients,
+            optimizer_bytes=None if memory is None else memory.optimizer,
+            activation_bytes=None if memory is None else memory.activations,
             trained_tokens=own.tokens,
             tokens_per_second=tokens / own.seconds if own.tokens else None,
             trainable_parameters=sum(p.numel() for p in pack.trainable(member).values()),
@@ -131,7 +141,17 @@ class PackRecord:
             steps=own.steps,
             pack_size=size,
             pack_training_s=own.seconds,
+            token_latency_s=latencies.own.get(member.name),
+            base_token_latency_s=latencies.base,
         )
+
+
+def _memory(pack: "Pack", meter: Meter) -> TrainingMemory:
+    """The parts of the peak in training, of the whole pack."""
+    trained = [p for member in pack.members for p in pack.trainable(member).values()]
+    count, copied = sum(p.numel() for p in trained), sum(4 * p.numel() for p in trained if p.element_size() < 4)
+    rest = meter.peak_bytes[Phase.TRAINING] - meter.start_bytes[Phase.TRAINING] - copied - 12 * count
+    return TrainingMemory(held_bytes(pack.adapted) + copied, 4 * count, 8 * count, max(0, rest))
 
 
 def _value(score: Score) -> ScoreValue:

@@ -60,6 +60,14 @@ class Cost:
     """Answers for the test set."""
     peak_training_bytes: int | None = None
     peak_generation_bytes: int | None = None
+    weight_bytes: int | None = None
+    """Of `peak_training_bytes`: the base, all adapters of the pack, and float32 copies of low-precision weights."""
+    gradient_bytes: int | None = None
+    optimizer_bytes: int | None = None
+    """AdamW's two running means."""
+    activation_bytes: int | None = None
+    """What training took at its peak beyond the model as it stood before, gradients and AdamW's means: activations,
+    logits, copies of the best weights."""
     trained_tokens: int | None = None
     """Non-padding tokens that went through the model in training."""
     tokens_per_second: float | None = None
@@ -73,6 +81,10 @@ class Cost:
     """Cells that trained together; 1: alone."""
     pack_training_s: float | None = None
     """Wall time of the whole pack's training."""
+    token_latency_s: float | None = None
+    """To decode one more token of a single answer, unmerged; measured where `hardware.latency_tokens` is set."""
+    base_token_latency_s: float | None = None
+    """The same of the base alone: what it costs once the adaptation is merged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

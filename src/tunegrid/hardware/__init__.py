@@ -52,6 +52,8 @@ class Hardware:
     where the matrix products are efficient, larger passes only cost memory."""
     generation_rows: int
     """Sequences (prompts × beams) decoded at once."""
+    latency_tokens: int | None
+    """Tokens decoded one answer at a time to measure each cell's latency beside the base's; null: not measured."""
 
     def __post_init__(self) -> None:
         alone = self.strategy is Strategy.single
@@ -63,3 +65,5 @@ class Hardware:
         require(self.threads is None or self.threads >= 1, "hardware.threads", "be at least 1 or null", self.threads)
         require(self.tokens_per_pass >= 1, "hardware.tokens_per_pass", "be at least 1", self.tokens_per_pass)
         require(self.generation_rows >= 1, "hardware.generation_rows", "be at least 1", self.generation_rows)
+        tokens = self.latency_tokens
+        require(tokens is None or tokens >= 1, "hardware.latency_tokens", "be at least 1 or null", tokens)

@@ -23,12 +23,15 @@ class Meter:
     """Measures phases as they happen; a phase measured twice adds up."""
 
     seconds: dict[Phase, float] = field(default_factory=dict)
+    start_bytes: dict[Phase, int] = field(default_factory=dict)
+    """In use when the phase began for the first time."""
     peak_bytes: dict[Phase, int] = field(default_factory=dict)
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
         """Charge what happens inside the `with` block to `phase`."""
         reset_peak()
+        self.start_bytes.setdefault(phase, in_use())
         start = time.perf_counter()
         try:
             yield
@@ -47,6 +50,15 @@ def reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")  # Linux: resets VmHWM, the peak of resident memory
 
 
+def in_use() -> int:
+    """Bytes now, of the same memory as `peak`; 0 where the operating system does not say."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.memory_allocated()
+    return _of_process("VmRSS") or 0
+
+
 def peak() -> int:
     """Bytes at the peak since `reset_peak`: of the GPU where one is in use, else resident in main memory.
 
@@ -56,8 +68,13 @@ def peak() -> int:
 
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated()
+    return _of_process("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _of_process(name: str) -> int | None:
+    """Bytes that Linux names so of this process."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return None

@@ -11,7 +11,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from tunegrid.pack.low_rank import LowRank, low_rank_update
-from tunegrid.pack.route import Router, Span
+from tunegrid.pack.route import Router, Share, Span
 
 
 def route_layers(model: nn.Module, router: Router) -> None:
@@ -60,16 +60,22 @@ def _part(layer: LoraLayer, span: Span, x: Tensor) -> LowRank:
 def _own_forward(layer: Any, router: Router, x: Tensor) -> Tensor:
     """PEFT's forward for the rows of each cell that adapts this layer, the base layer's for the others'."""
     rows = x.reshape(1, -1, x.shape[-1])
-    parts = [_of_cell(layer, span, rows[:, span.start : span.stop]) for span in router.spans(rows.shape[1])]
+    spans = router.spans(rows.shape[1])
+    parts = [_of_cell(layer, router, span.share, rows[:, span.start : span.stop]) for span in spans]
     return torch.cat(parts, 1).view(*x.shape[:-1], -1)
 
 
-def _of_cell(layer: Any, span: Span, rows: Tensor) -> Tensor:
-    name = span.share.name
+def _of_cell(layer: Any, router: Router, share: Share, rows: Tensor) -> Tensor:
+    with router.over(Share(share.name, rows.shape[1], share.generator)):  # for an adapter of another kind inside
+        return _own_rows(layer, share, rows)
+
+
+def _own_rows(layer: Any, share: Share, rows: Tensor) -> Tensor:
+    name = share.name
     if not any(name in getattr(layer, attribute) for attribute in layer.adapter_layer_names):
         return layer.base_layer(rows)
     layer._active_adapter = [name]
-    with _dropout_drawn(layer, span.share.generator):
+    with _dropout_drawn(layer, share.generator):
         return type(layer).forward(layer, rows)
 
 

@@ -93,12 +93,18 @@ TIMES: tuple[tuple[str, Show], ...] = (
     ("generation", lambda cost: duration(cost.generation_s)),
     ("steps", lambda cost: count(cost.steps)),
     ("tokens/s", lambda cost: count(cost.tokens_per_second)),
+    ("per token decoded", lambda cost: milliseconds(cost.token_latency_s)),
+    ("of the base", lambda cost: milliseconds(cost.base_token_latency_s)),
 )
 SIZES: tuple[tuple[str, Show], ...] = (
     ("trainable parameters", lambda cost: count(cost.trainable_parameters)),
     ("all parameters", lambda cost: count(cost.total_parameters)),
     ("adapter", lambda cost: size(cost.adapter_bytes)),
     ("peak memory, training", lambda cost: size(cost.peak_training_bytes)),
+    ("weights", lambda cost: size(cost.weight_bytes)),
+    ("gradients", lambda cost: size(cost.gradient_bytes)),
+    ("optimiser", lambda cost: size(cost.optimizer_bytes)),
+    ("activations", lambda cost: size(cost.activation_bytes)),
     ("peak memory, generation", lambda cost: size(cost.peak_generation_bytes)),
 )
 
@@ -109,6 +115,8 @@ def cost_grids(table: Table) -> tuple[Grid, ...]:
 
 
 def _cost_grid(table: Table, title: str, columns: tuple[tuple[str, Show], ...]) -> Grid:
+    """The columns in which some row has something to show."""
+    columns = tuple(column for column in columns if any(column[1](head.cost) != NOTHING for head in table.rows))
     rows = tuple((Text(head.label), *(Text(show(head.cost)) for _, show in columns)) for head in table.rows)
     return Grid(title, (short_key(table.row_key), *(name for name, _ in columns)), rows)
 
@@ -149,6 +157,11 @@ def duration(seconds: float | None) -> str:
     if seconds >= 120:
         return f"{seconds / 60:.1f} min"
     return f"{seconds:.1f} s"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds in milliseconds."""
+    return NOTHING if seconds is None else f"{1000 * seconds:.1f} ms"
 
 
 def size(count_of_bytes: float | None) -> str:
