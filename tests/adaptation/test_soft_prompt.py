@@ -35,7 +35,7 @@ def bart() -> PreTrainedModel:
     config = BartConfig(
         vocab_size=VOCABULARY, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
         decoder_attention_heads=2, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=64,
-        scale_embedding=True, decoder_start_token_id=2,
+        scale_embedding=True, decoder_start_token_id=2, init_std=0.2,
     )  # fmt: skip
     return BartForConditionalGeneration(config)
 

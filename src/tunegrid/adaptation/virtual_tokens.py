@@ -56,14 +56,14 @@ class VirtualTokens(Module):
         self.router = Router()
         self.handles: list[RemovableHandle] = []
         """Of the hooks that put keys and values in their place."""
-        self.found: list[Found] = []
         self.present: list[tuple[Found, Tensor]] = []
         """Keys and values of the cells in the batch, computed once for all layers."""
 
-    def look(self, ids: Tensor) -> None:
-        """Find the virtual tokens of a batch; at the steps of decoding there are none."""
-        self.found = _find(ids.reshape(-1), self.router)
-        self.present = _computed(self.found, self.keys_values)
+    def look(self, ids: Tensor) -> list[Found]:
+        """Find the virtual tokens of a batch, for the layers too; at the steps of decoding there are none."""
+        found = _find(ids.reshape(-1), self.router)
+        self.present = _computed(found, self.keys_values)
+        return found
 
 
 def _find(ids: Tensor, router: Router) -> list[Found]:
@@ -116,6 +116,6 @@ def route_embedding(model: Module, router: Router) -> None:
 
 def _embedded(embedding: Embedding, ids: Tensor) -> Tensor:
     virtual = cast(VirtualTokens, embedding.virtual_tokens)
-    virtual.look(ids)
+    found = virtual.look(ids)
     states = type(embedding).forward(embedding, ids.clamp(min=0))
-    return put(states, _computed(virtual.found, virtual.embeddings))
+    return put(states, _computed(found, virtual.embeddings))
