@@ -31,6 +31,7 @@ SPEC = TableSpec(
     columns=["ROUGE_L"],
     published=None,
     figure=FigureSpec(x="method.rank", y="ROUGE_L"),
+    choose=None,
     protocol=[],
 )
 

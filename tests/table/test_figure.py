@@ -1,13 +1,16 @@
 from dataclasses import replace
 from io import BytesIO
 
+import numpy as np
 import pytest
 from table.synthetic_cells import SPEC, sweep
 
+from tunegrid.errors import ConfigError
 from tunegrid.table.build import build_table
-from tunegrid.table.figure import has_figure, to_png, to_svg
+from tunegrid.table.figure import has_figure, pareto_front, to_png, to_svg
 from tunegrid.table.model import Table
 from tunegrid.table.published import Published
+from tunegrid.table.spec import FigureSpec
 
 PUBLISHED = Published(
     "A", {}, {"model.name": ("gpt2_medium",)}, (), (), {("4", "ROUGE_L"): "0.7", ("16", "ROUGE_L"): "0.71"}
@@ -66,6 +69,31 @@ def test_a_users_matplotlib_settings_change_nothing():
     plain = to_png(table(), "ROUGE_L")
     with mpl.rc_context({"axes.facecolor": "yellow", "font.size": 20, "lines.linewidth": 9}):
         assert to_png(table(), "ROUGE_L") == plain
+
+
+def test_every_figure_has_the_noise_between_seeds() -> None:
+    repeated, single = (build_table("demo", SPEC, sweep({1: 0.6, 4: 0.7}, seeds), None, "") for seeds in (3, 1))
+    assert f"noise floor: ± {repeated.column('ROUGE_L').seed_deviation:.3f}"[:-1] in to_svg(repeated, "ROUGE_L")
+    assert "noise floor" not in to_svg(single, "ROUGE_L")
+
+
+def test_against_a_cost_rows_are_named_points_and_the_best_make_a_front() -> None:
+    spec = replace(SPEC, figure=FigureSpec(x="cost.trainable_parameters", y="ROUGE_L"))
+    svg = to_svg(build_table("demo", spec, sweep({None: 0.5, 1: 0.6, 4: 0.7, 16: 0.65}, 2), None, ""), "ROUGE_L")
+    assert all(f">{text}<" in svg for text in ("1", "4", "16", "Pareto front", "trainable parameters (log scale)"))
+
+
+def test_the_front_is_what_nothing_cheaper_matches() -> None:
+    """Against the definition, over random points."""
+    points = np.random.default_rng(0).integers(0, 8, (40, 2)).astype(float).tolist()
+    front = [tuple(points[place]) for place in pareto_front([(cost, gain) for cost, gain in points])]
+    beaten = {(c, g) for c, g in points for d, h in points if d <= c and h >= g and (d, h) != (c, g)}
+    assert sorted(set(front)) == sorted({(c, g) for c, g in points} - beaten)
+
+
+def test_an_unknown_cost_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"table\.figure\.x: unknown cost 'parameters'"):
+        replace(SPEC, figure=FigureSpec(x="cost.parameters", y="ROUGE_L"))
 
 
 def test_many_places_get_plain_numbers():

@@ -6,7 +6,7 @@ from tunegrid.table.spec import FigureSpec, TableSpec
 
 def spec(columns: list[str], row: str = "method.rank", y: str = "BLEU") -> TableSpec:
     figure = FigureSpec(x="method.rank", y=y)
-    return TableSpec(title="T", row=row, columns=columns, published=None, figure=figure, protocol=[])
+    return TableSpec(title="T", row=row, columns=columns, published=None, figure=figure, choose=None, protocol=[])
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from tunegrid.cell.result import Cost
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.metrics.combine import Combine, measure
 from tunegrid.table.cells import CellRecord, setting
+from tunegrid.table.choose import Choice, choose
 from tunegrid.table.model import Entry, RowHead, ScoreColumn, Standing, Table, Verdict
 from tunegrid.table.notes import missing_lines, table_notes
 from tunegrid.table.protocol import build_protocol, row_differences
 from tunegrid.table.published import Published
 from tunegrid.table.rows import Row, group_rows, result_settings
-from tunegrid.table.spec import TableSpec
+from tunegrid.table.spec import COST, TableSpec
 from tunegrid.table.student import CONFIDENCE
 from tunegrid.table.uncertainty import Column, Repeats, estimate_column
 
@@ -51,7 +52,8 @@ def build_table(
     if not any(cell.is_done for cell in cells):
         states = ", ".join(sorted({cell.status.value for cell in cells})) or "the grid is empty"
         raise ConfigError(f"{experiment}: none of its {len(cells)} cells is done ({states}); run: {command}")
-    every = group_rows(cells, spec.row)
+    choice = choose(cells, spec.choose) if spec.choose else Choice(tuple(cells), ())
+    every = group_rows(choice.cells, spec.row)
     rows = tuple(row for row in every if row.done)
     protocol = build_protocol(rows, spec, published)
     beside = _Beside(published, not protocol.published_differences)
@@ -65,21 +67,22 @@ def build_table(
         x_key=x_key,
         rows=heads,
         columns=columns,
-        missing=missing_lines(every, command),
-        notes=table_notes(rows, columns, heads),
+        missing=missing_lines(group_rows(cells, spec.row), command),
+        notes=(*table_notes(rows, columns, heads), *choice.notes),
         protocol=protocol,
     )
 
 
 def _head(row: Row, x_key: str, differing: Sequence[str]) -> RowHead:
-    x = setting(row.cells[0].config, x_key)
+    cost = _mean_cost([cell.cost for cell in row.done])
+    x = getattr(cost, x_key.removeprefix(COST)) if x_key.startswith(COST) else setting(row.cells[0].config, x_key)
     number = x if isinstance(x, int | float) and not isinstance(x, bool) and not row.is_base else None
     return RowHead(
         label=row.label,
         x=None if number is None else float(number),
         series=row.series,
         is_base=row.is_base,
-        cost=_mean_cost([cell.cost for cell in row.done]),
+        cost=cost,
         differing=row_differences(row, differing),
     )
 

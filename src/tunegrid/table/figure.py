@@ -1,10 +1,13 @@
-"""A score against the row key: points with interval, published line, untrained line. PNG and SVG with fixed bytes."""
+"""A score against a setting, as curves, or against a cost, as points with the front of the best.
+
+Intervals, the published line, the untrained line and the noise between seeds are there too. PNG and SVG, fixed bytes.
+"""
 
 import io
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tunegrid.table.layout import number, short_key
 from tunegrid.table.model import ScoreColumn, Table
+from tunegrid.table.spec import COST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,6 +101,7 @@ class _Point:
     value: float
     interval: tuple[float, float] | None
     series: str
+    label: str
 
 
 def _points(table: Table, column: ScoreColumn) -> list[_Point]:
@@ -104,7 +109,7 @@ def _points(table: Table, column: ScoreColumn) -> list[_Point]:
     for head, entry in zip(table.rows, column.entries, strict=True):
         if head.x is not None and entry.value is not None:
             ends = (entry.low, entry.high) if entry.low is not None and entry.high is not None else None
-            points.append(_Point(head.x, entry.value, ends, head.series))
+            points.append(_Point(head.x, entry.value, ends, head.series, head.label))
     return sorted(points, key=lambda point: point.x)
 
 
@@ -117,9 +122,13 @@ def _draw(table: Table, column: ScoreColumn, is_titled: bool = True) -> "Figure"
     axes = figure.add_subplot()
     points = _points(table, column)
     _draw_published(axes, table, column)
-    for index, series in enumerate(dict.fromkeys(point.series for point in points)):
-        _draw_series(axes, [point for point in points if point.series == series], series, index)
+    if table.x_key.startswith(COST):
+        _draw_front(axes, points, column)
+    else:
+        for index, series in enumerate(dict.fromkeys(point.series for point in points)):
+            _draw_series(axes, [point for point in points if point.series == series], series, index)
     _draw_base(axes, table, column)
+    _draw_noise(axes, column)
     _finish(axes, table, column, sorted({point.x for point in points}))
     figure.text(0.01, 0.985, "\n".join(title), fontsize=10, ha="left", va="top")
     return figure
@@ -135,6 +144,42 @@ def _draw_series(axes: "Axes", points: list[_Point], series: str, index: int) ->
     if ends:
         places, low, high = (list(values) for values in zip(*ends, strict=True))
         axes.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0, label="95 % interval", zorder=2)
+
+
+def _draw_front(axes: "Axes", points: list[_Point], column: ScoreColumn) -> None:
+    """Each row as a point with its name, and a step along those that nothing cheaper beats."""
+    for point in points:
+        low, high = point.interval or (point.value, point.value)
+        spread = [[point.value - low], [high - point.value]]
+        label = "ours, 95 % interval"
+        axes.errorbar(point.x, point.value, spread, fmt="o", color=PALETTE.ours[0], markersize=5, label=label, zorder=3)
+        axes.annotate(point.label, (point.x, point.value), (5, 4), textcoords="offset points", fontsize=7)
+    front = pareto_front([(point.x, -point.value if column.lower_is_better else point.value) for point in points])
+    x, y = ([getattr(points[place], name) for place in front] for name in ("x", "value"))
+    axes.plot(x, y, drawstyle="steps-post", color=PALETTE.ours[1], linestyle="--", label="Pareto front", zorder=2)
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Places of the (cost, benefit) points that no other matches at a lower or equal cost, by cost."""
+    front: list[int] = []
+    for place in sorted(range(len(points)), key=lambda place: (points[place][0], -points[place][1])):
+        if not front or points[place][1] > points[front[-1]][1]:
+            front.append(place)
+    return front
+
+
+def _draw_noise(axes: "Axes", column: ScoreColumn) -> None:
+    """A bar as long as the standard deviation between seeds is on either side."""
+    if column.seed_deviation is None:
+        return
+    low, high = axes.get_ylim()
+    label = f"noise floor: ± {number(column.seed_deviation, column.decimals)} between seeds"
+    beside = axes.get_yaxis_transform()
+    axes.errorbar(
+        [0.985], [(low + high) / 2], [column.seed_deviation], fmt="none", label=label, transform=beside,
+        color=PALETTE.ink, capsize=4, elinewidth=1.4,
+    )  # fmt: skip
+    axes.set_ylim(low, high)
 
 
 def _draw_published(axes: "Axes", table: Table, column: ScoreColumn) -> None:
@@ -160,16 +205,19 @@ def _draw_base(axes: "Axes", table: Table, column: ScoreColumn) -> None:
 
 
 def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]) -> None:
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import EngFormatter, FuncFormatter, NullLocator
 
-    is_log = _is_geometric(places)
-    if is_log:
+    is_log, is_cost = _is_geometric(places), table.x_key.startswith(COST)
+    if is_cost:
+        axes.set_xscale("log" if is_log else "linear")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    elif is_log:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:g}"))
-    if len(places) <= MOST_TICKS:
+    if len(places) <= MOST_TICKS and not is_cost:
         axes.set_xticks(places, [f"{place:g}" for place in places])
-    axes.set_xlabel(short_key(table.x_key) + (" (log scale)" if is_log else ""))
+    axes.set_xlabel(short_key(table.x_key).replace("_", " ") + (" (log scale)" if is_log else ""))
     scale = f" ×{column.scale:g}" if column.scale != 1 else ""
     axes.set_ylabel(f"{column.name}{scale}{' (lower is better)' if column.lower_is_better else ''}")
     axes.spines[["top", "right"]].set_visible(False)

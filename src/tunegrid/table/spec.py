@@ -1,18 +1,38 @@
 """What a table shows: the `table:` block of experiments/<name>.yaml."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from tunegrid.cell.result import Cost
 from tunegrid.config import require
 from tunegrid.errors import ConfigError, unknown
 from tunegrid.metrics.combine import MEASURES
 
+VALIDATION = ("val_loss", "perplexity")
+COSTS = tuple(field.name for field in fields(Cost))
+COST = "cost."
+"""What a figure's x begins with where it is a cost."""
+
+
+@dataclass(kw_only=True, slots=True)
+class ChoiceSpec:
+    """A setting of which each row shows one value only."""
+
+    key: str
+    """The config key, for example `objective.learning_rate`."""
+    by: str
+    """The score by which the value is chosen. It has to be one of the validation rows: `val_loss` or `perplexity`."""
+
+    def __post_init__(self) -> None:
+        if self.by not in VALIDATION:
+            raise ConfigError(f"table.choose.by: {unknown('score of the validation rows', self.by, VALIDATION)}")
+
 
 @dataclass(kw_only=True, slots=True)
 class FigureSpec:
-    """One curve: a score against a config key."""
+    """A score against a config key, as curves; or against a cost, as points and the front of the best."""
 
     x: str
-    """The config key along the horizontal axis, for example `method.rank`."""
+    """The config key along the horizontal axis, for example `method.rank`, or `cost.` and a cost of result.json."""
     y: str
     """The score, one of the table's columns."""
 
@@ -31,6 +51,8 @@ class TableSpec:
     """The file of published numbers beside the experiment, for example `lora_rank.csv`; null: none."""
     figure: FigureSpec | None
     """What table.png shows; null: no figure."""
+    choose: ChoiceSpec | None
+    """null: every value of every setting has a row of its own."""
     protocol: list[str]
     """Short lines on how the numbers were made that the config does not say."""
 
@@ -45,3 +67,6 @@ class TableSpec:
         if self.figure is not None:
             known = f"be one of table.columns ({', '.join(self.columns)})"
             require(self.figure.y in self.columns, "table.figure.y", known, self.figure.y)
+            cost = self.figure.x.removeprefix(COST)
+            if cost != self.figure.x and cost not in COSTS:
+                raise ConfigError(f"table.figure.x: {unknown('cost', cost, COSTS)}")
