@@ -60,6 +60,7 @@ def lora(rank: int, alpha: float = 32, dropout: float = 0.0, targets: tuple[str,
         targets=list(targets),
         dropout=dropout,
         initialisation=Initialisation.kaiming,
+        rate_ratio=1.0,
         code=None,
         double_quantisation=True,
     )

@@ -85,9 +85,9 @@ def data(rows: int = 30, validation_rows: int = 10) -> PreparedData:
 
 
 def members(*methods: Method, seeds: Sequence[int] | None = None) -> list[Member]:
-    """A member for each method, its name telling its seed and place."""
+    """A member for each method, its name telling its seed and place; PEFT finds AdaLoRA's parameters by `lora_`."""
     numbers = list(seeds or range(len(methods)))
-    return [Member(f"cell_{n}_{m.kind}_{i}", m, n) for i, (m, n) in enumerate(zip(methods, numbers, strict=True))]
+    return [Member(f"cell_{n}_{i}", m, n) for i, (m, n) in enumerate(zip(methods, numbers, strict=True))]
 
 
 def state(member: Member, parameters: dict[str, nn.Parameter], **counters: int | float) -> CellState:

@@ -7,7 +7,9 @@ import pytest
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
+from shipped import method_of
 from tiny_models import gpt2, llama, lora, t5
+from tiny_training import members, sft, train
 from transformers import PreTrainedModel
 
 from tunegrid.errors import ConfigError
@@ -25,10 +27,11 @@ def logits(model: PreTrainedModel) -> torch.Tensor:
 
 @pytest.mark.parametrize("make", [llama, gpt2])
 @pytest.mark.parametrize("policy", AlphaPolicy)
+@pytest.mark.parametrize("start", [Initialisation.kaiming, Initialisation.pissa, Initialisation.olora])
 def test_peft_reads_the_saved_adapter_on_the_unchanged_model(
-    make: Callable[[], PreTrainedModel], policy: AlphaPolicy, tmp_path: Path
+    make: Callable[[], PreTrainedModel], policy: AlphaPolicy, start: Initialisation, tmp_path: Path
 ) -> None:
-    method = replace(lora(4, alpha=6), alpha_policy=policy)
+    method = replace(lora(4, alpha=6), alpha_policy=policy, initialisation=start)
     pack = Pack(split(make()), [Member("other", lora(2), 0), Member("cell", method, 1)], 0)
     torch.manual_seed(3)
     for parameter in pack.trainable(pack.members[1]).values():
@@ -89,6 +92,7 @@ def test_an_unknown_target_lists_the_layers() -> None:
         ({"alpha": 0.0}, "method.alpha must be above 0, got 0"),
         ({"dropout": 1.0}, "method.dropout must be at least 0 and below 1, got 1"),
         ({"targets": []}, "method.targets must name at least one layer"),
+        ({"rate_ratio": 0.0}, "method.rate_ratio must be above 0, got 0"),
     ],
 )
 def test_values_out_of_range_are_refused(change: dict[str, object], message: str) -> None:
@@ -112,3 +116,34 @@ def test_settings_on_disk_are_those_of_the_cell(tmp_path: Path) -> None:
     pack.attached["cell"].save(tmp_path / "adapter")
     settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert (settings["r"], settings["lora_alpha"], sorted(settings["target_modules"])) == (4, 6, ["q_proj", "v_proj"])
+
+
+@pytest.mark.parametrize("start", [Initialisation.pissa, Initialisation.olora])
+def test_in_a_pack_a_lora_that_starts_elsewhere_is_the_one_alone(start: Initialisation, tmp_path: Path) -> None:
+    method = replace(lora(4, dropout=0.1), initialisation=start)
+    of, objectives = members(lora(2), method, method_of("dora")), [sft(steps=4)] * 3
+    together = train(of, objectives, tmp_path / "together")
+    for place in range(3):
+        alone = train([of[place]], [objectives[place]], tmp_path / f"{place}")
+        assert together.journals[place].column("loss") == pytest.approx(alone.journals[0].column("loss"), abs=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 16.0])
+def test_lora_plus_moves_b_so_many_times_as_far(ratio: float, tmp_path: Path) -> None:
+    """AdamW's first step is the learning rate in every entry, as far as the gradient is above its epsilon."""
+    method = replace(lora(4), initialisation=Initialisation.pissa, rate_ratio=ratio)
+    before = {key: p.detach().clone() for key, p in trainable(Pack(llama(), members(method), 0)).items()}
+    objective = sft(steps=1, warmup_steps=0, weight_decay=0.0, learning_rate=1e-3)
+    after = trainable(train(members(method), [objective], tmp_path).pack)
+    moved = {side: median_of(before, after, side) for side in ("lora_A", "lora_B")}
+    assert moved["lora_A"] == pytest.approx(1e-3, rel=0.01)
+    assert moved["lora_B"] == pytest.approx(ratio * 1e-3, rel=0.01)
+
+
+def trainable(pack: Pack) -> dict[str, torch.nn.Parameter]:
+    return pack.trainable(pack.members[0])
+
+
+def median_of(before: dict[str, torch.Tensor], after: dict[str, torch.nn.Parameter], side: str) -> float:
+    """How far the entries of A or B have moved."""
+    return float(torch.cat([(after[k].detach() - v).abs().flatten() for k, v in before.items() if side in k]).median())

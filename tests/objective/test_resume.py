@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from shipped import method_of
 from tiny_models import full, llama, lora
 from tiny_training import MACHINE, MemoryJournal, data, members, sft, train
 
 from tunegrid import interrupt
+from tunegrid.method.lora import Initialisation
 from tunegrid.objective.checkpoint import path_in
 from tunegrid.objective.sft import Keep
 from tunegrid.objective.sft_training import rows_at
@@ -23,6 +25,8 @@ CASES = {
     "lora": [lora(4, dropout=0.1)],
     "pack": [lora(1), lora(8, dropout=0.1), lora(2), lora(4, dropout=0.2)],
     "full": [full()],
+    "started": [replace(lora(4), initialisation=Initialisation.pissa)],
+    "adalora": [replace(method_of("adalora"), steps=20, final_share=0.3, interval=3)],
 }
 ACCUMULATING = replace(MACHINE, tokens_per_pass=32)
 """A step of a cell is several passes."""

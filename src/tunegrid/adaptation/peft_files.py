@@ -3,11 +3,14 @@
 import json
 import shutil
 import tempfile
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from peft import PeftModel, PromptLearningConfig
+from peft.tuners.lora.layer import LoraLayer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -15,8 +18,9 @@ from torch.nn import Module
 from transformers import PreTrainedModel
 
 from tunegrid.atomic import PART, replaced
-from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter
-from tunegrid.model.split_attention import FUSED, split
+from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter, fused_alpha
+from tunegrid.model.split_attention import FUSED, PARTS, split
+from tunegrid.pack.lora_start import used_a, used_b
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PROMPT = "prompt_embeddings"
@@ -32,6 +36,7 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=PART) as scratch:
         model.save_pretrained(scratch, selected_adapters=[name])
         saved = Path(scratch) / name
+        _add_start(model, name, saved)
         with suppress(ValueError):
             _fuse(saved)
         for leftover in saved.glob("README.md"):
@@ -58,10 +63,41 @@ def task_of(model: Module) -> str:
 def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     """Put the adapter in `folder` on the model as it was published, which is split where the files want it."""
     with safe_open(folder / WEIGHTS, framework="pt") as file:
-        if any(f".{FUSED}.q_proj." in key or f".{FUSED}.v_proj." in key for key in file.keys()):  # noqa: SIM118
+        if any(f".{FUSED}.{part}." in key for key in file.keys() for part in PARTS):  # noqa: SIM118
             model = split(model)
-    loaded: PeftModel = PeftModel.from_pretrained(model, str(folder))
+    with without_false_alarms():
+        loaded: PeftModel = PeftModel.from_pretrained(model, str(folder))
     return loaded
+
+
+@contextmanager
+def without_false_alarms() -> Iterator[None]:
+    """Silence what PEFT warns of and does right.
+
+    It reads from each layer whether its weight is transposed, as GPT-2's are, and it uses AdaLoRA's pattern of ranks.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to", UserWarning)
+        warnings.filterwarnings("ignore", "The following rank_pattern keys did not match", RuntimeWarning)
+        yield
+
+
+def _add_start(model: PeftModel, name: str, folder: Path) -> None:
+    """Make a LoRA that did not start at zero the equal one of twice the rank that PEFT puts on the unchanged base."""
+    started = {key: layer for key, layer in model.named_modules() if _has_start(layer, name)}
+    if not started:
+        return
+    state, settings = load_file(folder / WEIGHTS), json.loads((folder / SETTINGS).read_text())
+    for key, layer in started.items():
+        state[f"{key}.lora_A.weight"] = used_a(layer.lora_A[name]).detach().contiguous().cpu()
+        state[f"{key}.lora_B.weight"] = used_b(layer.lora_B[name]).detach().contiguous().cpu()
+    rank, alpha, rslora = settings["r"], settings["lora_alpha"], settings["use_rslora"]
+    settings |= {"r": 2 * rank, "lora_alpha": fused_alpha(alpha, rank, 2 * rank, rslora), "init_lora_weights": True}
+    _write(folder, state, settings)
+
+
+def _has_start(layer: Any, name: str) -> bool:
+    return isinstance(layer, LoraLayer) and name in layer.lora_B and hasattr(layer.lora_B[name], "start")
 
 
 def _fuse(folder: Path) -> None:
@@ -71,5 +107,9 @@ def _fuse(folder: Path) -> None:
     settings = json.loads((folder / SETTINGS).read_text())
     fused = fuse_adapter(state, settings["r"], settings["lora_alpha"], settings["use_rslora"])
     settings |= {"r": fused.rank, "lora_alpha": fused.alpha, "target_modules": [FUSED], "fan_in_fan_out": True}
-    save_file(fused.state, folder / WEIGHTS, metadata={"format": "pt"})
+    _write(folder, fused.state, settings)
+
+
+def _write(folder: Path, state: dict[str, Tensor], settings: dict[str, Any]) -> None:
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")

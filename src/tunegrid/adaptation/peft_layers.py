@@ -7,13 +7,16 @@ from typing import cast
 
 from peft import PeftConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTuner
+from torch import Tensor
 from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
 from tunegrid.adaptation import Adaptation
-from tunegrid.adaptation.peft_files import load_adapter, save_adapter
+from tunegrid.adaptation.peft_files import load_adapter, save_adapter, without_false_alarms
+from tunegrid.errors import ConfigError
 from tunegrid.model.quantisation import Quantisation
 from tunegrid.model.split_attention import fuse, split
+from tunegrid.pack.lora_start import keep_start, weights_kept
 from tunegrid.pack.peft_layer import route_layers
 from tunegrid.pack.route import Router
 
@@ -26,15 +29,26 @@ class PeftLayers(Adaptation):
     """The tuner's config for a model."""
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     """Learning-rate factors of the parameters whose name contains the key."""
+    subtracted: bool = False
+    """Whether PEFT would change the base for what a LoRA starts at."""
     quantisation: Quantisation | None = None
     """Of the base in training; a loaded adapter's base has the same values in full precision."""
 
     def attach(self, model: Module, name: str) -> Module:
-        if isinstance(model, PeftModel):
-            model.add_adapter(name, self.settings(cast(PreTrainedModel, model.get_base_model())))
-            return model
-        base = cast(PreTrainedModel, model)
-        return get_peft_model(base, self.settings(base), adapter_name=name)
+        config = self._config(cast(PreTrainedModel, model.get_base_model() if isinstance(model, PeftModel) else model))
+        try:
+            with weights_kept(model.parameters() if self.subtracted else ()), without_false_alarms():
+                adapted = _with_adapter(model, config, name)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"method.targets: PEFT cannot adapt these layers in this way: {error}") from error
+        if self.subtracted:
+            keep_start(adapted, name)
+        return adapted
+
+    def _config(self, model: PreTrainedModel) -> PeftConfig:
+        config = self.settings(model)
+        config.task_type = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
+        return config
 
     def route(self, model: Module, router: Router) -> None:
         route_layers(model, router)
@@ -44,7 +58,7 @@ class PeftLayers(Adaptation):
         return {
             _without(key, name): parameter
             for key, parameter in model.named_parameters()
-            if name in key.split(".") and prefix in key
+            if name in (parts := key.split(".")) and any(part.startswith(prefix) for part in parts if part != name)
         }
 
     def save(self, model: Module, name: str, folder: Path) -> None:
@@ -61,8 +75,27 @@ class PeftLayers(Adaptation):
         tuner = cast(BaseTuner, cast(PeftModel, model).base_model)
         return fuse(cast(PreTrainedModel, tuner.merge_and_unload(safe_merge=True)))
 
+    def memory(self, model: Module, name: str) -> dict[str, Tensor]:
+        return {_without(key, name): start for key, start in _starts(model, name).items()}
+
+    def recall(self, model: Module, name: str, tensors: dict[str, Tensor]) -> None:
+        for key, start in _starts(model, name).items():
+            start.copy_(tensors[_without(key, name)])
+
     def rate_factor(self, parameter: str) -> float:
         return next((factor for part, factor in self.rate_factors.items() if part in parameter), 1.0)
+
+
+def _with_adapter(model: Module, config: PeftConfig, name: str) -> PeftModel:
+    if isinstance(model, PeftModel):
+        model.add_adapter(name, config)
+        return model
+    return cast(PeftModel, get_peft_model(cast(PreTrainedModel, model), config, adapter_name=name))
+
+
+def _starts(model: Module, name: str) -> dict[str, Tensor]:
+    """Where a LoRA started, if not at zero."""
+    return {key: b for key, b in model.named_buffers() if key.endswith(f".{name}.start")}
 
 
 def _without(key: str, name: str) -> str:

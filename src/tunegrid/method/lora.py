@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
+from tunegrid.method.adapted_layers import adapted_layers
+from tunegrid.model import Model
 from tunegrid.model.quantisation import Code, Quantisation
 
 if TYPE_CHECKING:
@@ -28,12 +30,24 @@ class AlphaPolicy(Enum):
 
 
 class Initialisation(Enum):
-    """Of A; B starts at zero, so that training starts from the base model."""
+    """Of A, B being zero at the start; or of both, with their product subtracted: training starts from the base model.
+
+    What did not start at zero is saved as an ordinary LoRA of rank 2r; see `pack/lora_start.py`.
+    """
 
     kaiming = "kaiming"
     """Uniform, PEFT's default and the reference implementation's."""
     normal = "normal"
     """Gaussian with standard deviation 1/r."""
+    pissa = "pissa"
+    """The r largest singular values of W with their vectors (Meng et al. 2024, arXiv 2404.02948)."""
+    olora = "olora"
+    """The first r columns of Q and rows of R, where W = Q R (Büyükakyüz 2024, arXiv 2406.01775)."""
+
+
+SUBTRACTED = (Initialisation.pissa, Initialisation.olora)
+PEFT_NAMES = {Initialisation.kaiming: True, Initialisation.normal: "gaussian"}
+"""PEFT's names of the initialisations that it calls otherwise."""
 
 
 @schema("method", "lora")
@@ -51,6 +65,8 @@ class Lora(Method):
     dropout: float
     """On the adapter's input."""
     initialisation: Initialisation
+    rate_ratio: float
+    """LoRA+ (Hayou et al. 2024, arXiv 2402.12354): B's learning rate over A's, λ; 1 is LoRA."""
     code: Code | None
     """Of the base's linear layers in four bits (QLoRA); null: they stay in the base's precision."""
     double_quantisation: bool
@@ -61,6 +77,12 @@ class Lora(Method):
         require(self.alpha > 0, "method.alpha", "be above 0", self.alpha)
         require(0 <= self.dropout < 1, "method.dropout", "be at least 0 and below 1", self.dropout)
         require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
+        require(self.rate_ratio > 0, "method.rate_ratio", "be above 0", self.rate_ratio)
+        possible = self.code is None or self.initialisation not in SUBTRACTED
+        require(possible, "method.initialisation", "be kaiming or normal on a base in four bits", self.initialisation)
+
+    def check(self, model: Model) -> None:
+        adapted_layers(model, self.targets)
 
     def pack_family(self) -> str | None:
         return "lora" if self.code is None else f"lora on {self.quantisation()}"
@@ -76,7 +98,9 @@ class Lora(Method):
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers
 
-        return PeftLayers(self._peft, quantisation=self.quantisation())
+        return PeftLayers(
+            self._peft, {"lora_B": self.rate_ratio}, self.initialisation in SUBTRACTED, self.quantisation()
+        )
 
     def _peft(self, model: "PreTrainedModel") -> "LoraConfig":
         from peft import LoraConfig
@@ -89,7 +113,6 @@ class Lora(Method):
             lora_alpha=cast(int, alpha),  # PEFT divides it by the rank; any float will do
             use_rslora=self.alpha_policy is AlphaPolicy.rslora,
             lora_dropout=self.dropout,
-            init_lora_weights=True if self.initialisation is Initialisation.kaiming else "gaussian",
+            init_lora_weights=cast(bool, PEFT_NAMES.get(self.initialisation, self.initialisation.value)),
             target_modules=target_layers(model, self.targets),
-            task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
         )

@@ -1,6 +1,6 @@
 """PEFT's layers, made to send each cell's rows through that cell's own adapter. Imports torch and peft."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
@@ -10,6 +10,7 @@ from peft.tuners.lora.layer import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
+from tunegrid.pack.lora_start import used_a, used_b
 from tunegrid.pack.low_rank import LowRank, low_rank_update
 from tunegrid.pack.route import Router, Share, Span
 
@@ -17,8 +18,8 @@ from tunegrid.pack.route import Router, Share, Span
 def route_layers(model: nn.Module, router: Router) -> None:
     """Replace the forward of every PEFT layer of `model` by one that reads the batch's division from `router`.
 
-    Plain LoRA shares the base layer's product between all cells; any other adapter runs PEFT's own forward on its
-    cell's rows.
+    LoRA shares the base layer's product between all cells; any other adapter runs PEFT's own forward on its cell's
+    rows.
     """
     for module in model.modules():
         if isinstance(module, LoraLayer):
@@ -28,24 +29,46 @@ def route_layers(model: nn.Module, router: Router) -> None:
 
 
 def _lora_forward(layer: Any, router: Router, x: Tensor) -> Tensor:
-    spans = router.spans(x.numel() // x.shape[-1])
-    if any(span.share.name in layer.lora_variant for span in spans):
-        return _own_forward(layer, router, x)
     out = layer.base_layer(x)
-    spans = [s for s in spans if s.share.name in layer.lora_A]
-    parts = [_part(layer, span, x) for span in spans]
-    own = [pair[span.share.name].weight for span in spans for pair in (layer.lora_A, layer.lora_B)]
-    weights = [_as_used(cast(Tensor, weight), router, x.dtype) for weight in own]
-    return low_rank_update(out, x, parts, weights)
+    spans = [s for s in router.spans(x.numel() // x.shape[-1]) if s.share.name in layer.lora_A]
+    plain = [s for s in spans if s.share.name not in layer.lora_variant]
+    weights = [weight for span in plain for weight in _pair(layer, span.share.name, router, x.dtype)]
+    out = low_rank_update(out, x, [_part(layer, span, x) for span in plain], weights)
+    return out if len(plain) == len(spans) else _with_variants(layer, router, x, out)
 
 
-def _as_used(weight: Tensor, router: Router, dtype: torch.dtype) -> Tensor:
-    """The weight itself, or its cast to `dtype` where the router keeps casts."""
+def _pair(layer: Any, name: str, router: Router, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    a, b = layer.lora_A[name], layer.lora_B[name]
+    return _as_used(a, used_a, router, dtype), _as_used(b, used_b, router, dtype)
+
+
+def _as_used(side: nn.Module, used: Callable[[nn.Module], Tensor], router: Router, dtype: torch.dtype) -> Tensor:
+    """What the update multiplies by, or its cast to `dtype` where the router keeps casts."""
     if router.casts is None:
-        return weight
-    if id(weight) not in router.casts:
-        router.casts[id(weight)] = weight.detach().to(dtype)
-    return router.casts[id(weight)]
+        return used(side)
+    key = id(side.weight)
+    if key not in router.casts:
+        router.casts[key] = used(side).detach().to(dtype)
+    return router.casts[key]
+
+
+def _with_variants(layer: Any, router: Router, x: Tensor, out: Tensor) -> Tensor:
+    """The output with the rows of cells whose LoRA is a variant of PEFT's (DoRA) changed as PEFT changes them."""
+    rows_in, rows_out = x.reshape(-1, x.shape[-1]), out.view(-1, out.shape[-1])
+    parts = [
+        _varied(layer, span, rows_in[span.start : span.stop], rows_out[span.start : span.stop])
+        for span in router.spans(len(rows_in))
+    ]
+    return torch.cat(parts).view_as(out)
+
+
+def _varied(layer: Any, span: Span, rows: Tensor, out: Tensor) -> Tensor:
+    name = span.share.name
+    if name not in layer.lora_variant:
+        return out
+    with _dropout_drawn(layer, span.share.generator):
+        inputs = rows.to(cast(Tensor, layer.lora_A[name].weight).dtype)
+        return layer.lora_variant[name].forward(layer, active_adapter=name, x=inputs, result=out).to(out.dtype)
 
 
 def _part(layer: LoraLayer, span: Span, x: Tensor) -> LowRank:
