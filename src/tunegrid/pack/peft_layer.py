@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, cast
 
 import torch
+from peft.tuners.adalora import AdaLoraLayer
 from peft.tuners.lora.layer import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def route_layers(model: nn.Module, router: Router) -> None:
     rows.
     """
     for module in model.modules():
-        if isinstance(module, LoraLayer):
+        if isinstance(module, LoraLayer) and not isinstance(module, AdaLoraLayer):
             module.forward = partial(_lora_forward, module, router)
         elif isinstance(module, BaseTunerLayer):
             module.forward = partial(_own_forward, module, router)
@@ -30,6 +31,8 @@ def route_layers(model: nn.Module, router: Router) -> None:
 
 def _lora_forward(layer: Any, router: Router, x: Tensor) -> Tensor:
     out = layer.base_layer(x)
+    if hasattr(layer.base_layer.weight, "quant_state"):
+        out = out.clone()  # bitsandbytes' product may be a view, which must not be changed in place
     spans = [s for s in router.spans(x.numel() // x.shape[-1]) if s.share.name in layer.lora_A]
     plain = [s for s in spans if s.share.name not in layer.lora_variant]
     weights = [weight for span in plain for weight in _pair(layer, span.share.name, router, x.dtype)]
