@@ -14,6 +14,7 @@ from rich.table import Table
 from tunegrid.arguments import check_flags, overrides_of
 from tunegrid.cell.cell import Cell
 from tunegrid.data.row_lengths import RowLengths
+from tunegrid.method import Alone
 from tunegrid.search.options import is_search
 from tunegrid.search.report import describe, progress
 from tunegrid.search.trials import Search
@@ -142,7 +143,15 @@ def totals(grid: Grid, due: int, packs: Sequence[PackPlan]) -> str:
 
 def notes(plan: Plan, times: Sequence[PackTime | None]) -> list[str]:
     """What the forecasts come to, and what they rest on."""
-    return [*memory_notes(plan.packs, plan.forecasts), time_note(plan, times)] if plan.packs else []
+    if not plan.packs:
+        return []
+    return [*alone_notes(plan.packs), *memory_notes(plan.packs, plan.forecasts), time_note(plan, times)]
+
+
+def alone_notes(packs: Sequence[PackPlan]) -> list[str]:
+    """The methods whose cells share no base with others, and why."""
+    families = {cell.run.method.kind: cell.run.method.pack_family() for pack in packs for cell in pack.cells}
+    return [f"{kind} runs alone: {family.because}" for kind, family in families.items() if isinstance(family, Alone)]
 
 
 def memory_notes(packs: Sequence[PackPlan], forecasts: Forecasts) -> list[str]:

@@ -20,6 +20,13 @@ class Weights(Enum):
     """In the hardware's precision, beside float32 master weights."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Instead of a family: cells of this method need a model of their own."""
+
+    because: str
+
+
 @dataclass(kw_only=True, slots=True)
 class Method(ABC):
     """A way of adapting a model."""
@@ -28,8 +35,8 @@ class Method(ABC):
     """The method's name in tables."""
 
     @abstractmethod
-    def pack_family(self) -> str | None:
-        """Cells whose methods share a family can share one frozen base; None: this method needs its own model."""
+    def pack_family(self) -> str | Alone:
+        """Cells whose methods share a family can share one frozen base."""
 
     @abstractmethod
     def adaptation(self) -> "Adaptation":

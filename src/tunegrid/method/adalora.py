@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import require, schema
-from tunegrid.method import Method
+from tunegrid.method import Alone, Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
 
@@ -73,9 +73,8 @@ class Adalora(Method):
     def check(self, model: Model) -> None:
         adapted_layers(model, self.targets)
 
-    def pack_family(self) -> str | None:
-        """PEFT trains one AdaLoRA in a model."""
-        return None
+    def pack_family(self) -> str | Alone:
+        return Alone("PEFT trains one AdaLoRA in a model")
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.adaptive_ranks import AdaptiveRanks

@@ -41,7 +41,7 @@ class Adapter(Method):
     def __post_init__(self) -> None:
         require(self.bottleneck >= 1, "method.bottleneck", "be at least 1", self.bottleneck)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "lora"
 
     def adaptation(self) -> "Adaptation":

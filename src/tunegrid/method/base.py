@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Base(Method):
     """Trains nothing. In a pack its rows pass through the frozen base alone."""
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "lora"
 
     def adaptation(self) -> "Adaptation":

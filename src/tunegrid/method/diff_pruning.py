@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
-from tunegrid.method import Method
+from tunegrid.method import Alone, Method
 
 if TYPE_CHECKING:
     from tunegrid.adaptation import Adaptation
@@ -28,8 +28,8 @@ class DiffPruning(Method):
         require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
         require(self.strength >= 0, "method.strength", "be at least 0", self.strength)
 
-    def pack_family(self) -> str | None:
-        return None
+    def pack_family(self) -> str | Alone:
+        return Alone("its difference is as large as the model")
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.sparse_difference import SparseDifferences

@@ -41,7 +41,7 @@ class Dora(Method):
     def check(self, model: Model) -> None:
         adapted_layers(model, self.targets)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "lora"
 
     def adaptation(self) -> "Adaptation":

@@ -40,7 +40,7 @@ class Fourierft(Method):
             rule = f"be at most {entries}, the entries of {layer.name}"
             require(self.frequencies <= entries, "method.frequencies", rule, self.frequencies)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "fourierft"
 
     def adaptation(self) -> "Adaptation":

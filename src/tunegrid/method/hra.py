@@ -32,7 +32,7 @@ class Hra(Method):
     def check(self, model: Model) -> None:
         adapted_linear_layers(model, self.targets, "hra")
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "hra"
 
     def adaptation(self) -> "Adaptation":

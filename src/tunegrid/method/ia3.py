@@ -31,7 +31,7 @@ class Ia3(Method):
     def check(self, model: Model) -> None:
         adapted_layers(model, self.targets)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         """In PEFT a layer's inputs are scaled in all cells or in none."""
         return f"ia3 {self.feedforward}"
 

@@ -35,7 +35,7 @@ class Loha(Method):
     def check(self, model: Model) -> None:
         adapted_linear_layers(model, self.targets, "loha")
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "loha"
 
     def adaptation(self) -> "Adaptation":

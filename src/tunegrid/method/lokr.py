@@ -38,7 +38,7 @@ class Lokr(Method):
     def check(self, model: Model) -> None:
         adapted_linear_layers(model, self.targets, "lokr")
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "lokr"
 
     def adaptation(self) -> "Adaptation":

@@ -84,7 +84,7 @@ class Lora(Method):
     def check(self, model: Model) -> None:
         adapted_layers(model, self.targets)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "lora" if self.code is None else f"lora on {self.quantisation()}"
 
     def quantisation(self) -> Quantisation | None:

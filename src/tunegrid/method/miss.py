@@ -34,7 +34,7 @@ class Miss(Method):
             rule = f"be at most {layer.columns}, the inputs of {layer.name}"
             require(self.rank <= layer.columns, "method.rank", rule, self.rank)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "miss"
 
     def adaptation(self) -> "Adaptation":

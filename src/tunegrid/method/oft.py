@@ -34,7 +34,7 @@ class Oft(Method):
             rule = f"divide {layer.columns}, the inputs of {layer.name}"
             require(layer.columns % self.block_size == 0, "method.block_size", rule, self.block_size)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "oft"
 
     def adaptation(self) -> "Adaptation":

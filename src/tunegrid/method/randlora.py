@@ -40,7 +40,7 @@ class Randlora(Method):
     def check(self, model: Model) -> None:
         adapted_layers(model, self.targets)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         """PEFT has one A and B in a model, so that cells which would draw others can't share it."""
         return f"randlora {self.rank} {self.projection_seed} {self.targets}"
 

@@ -39,7 +39,7 @@ class Road(Method):
             rule = f"divide {layer.rows}, the outputs of {layer.name}"
             require(layer.rows % self.group_size == 0, "method.group_size", rule, self.group_size)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "road"
 
     def adaptation(self) -> "Adaptation":

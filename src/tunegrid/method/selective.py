@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunegrid.method import Method, Weights
+from tunegrid.method import Alone, Method, Weights
 
 if TYPE_CHECKING:
     from torch.nn import Parameter
@@ -24,8 +24,8 @@ class Selective(Method):
     def select(self, model: "PreTrainedModel") -> "Mapping[str, Parameter]":
         """Those that are trained, by name. Raises `ConfigError` where the model has none of the kind."""
 
-    def pack_family(self) -> str | None:
-        return None
+    def pack_family(self) -> str | Alone:
+        return Alone("it trains the model's own weights")
 
     def base_weights(self) -> Weights:
         return self.weights

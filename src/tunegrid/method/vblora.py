@@ -43,7 +43,7 @@ class Vblora(Method):
             divides = layer.columns % self.vector_length == layer.rows % self.vector_length == 0
             require(divides, "method.vector_length", rule, self.vector_length)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "vblora"
 
     def adaptation(self) -> "Adaptation":

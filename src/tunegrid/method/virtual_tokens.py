@@ -32,7 +32,7 @@ class VirtualTokens(Method):
     def __post_init__(self) -> None:
         require(self.tokens >= 1, "method.tokens", "be at least 1", self.tokens)
 
-    def pack_family(self) -> str | None:
+    def pack_family(self) -> str:
         return "lora"
 
     def check(self, model: Model) -> None:

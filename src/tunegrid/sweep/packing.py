@@ -7,6 +7,7 @@ from math import ceil
 
 from tunegrid.cell.cell import Cell
 from tunegrid.cell.identity import SCHEMA
+from tunegrid.method import Alone
 from tunegrid.sweep.grid import GridPoint
 from tunegrid.sweep.options import PackMode
 
@@ -59,7 +60,7 @@ def pack_key(cell: Cell) -> str | None:
     Equal is everything but the method, the seed and the objective's per-cell fields.
     """
     family = cell.run.method.pack_family()
-    if family is None or cell.run.sweep.pack is PackMode.off:
+    if isinstance(family, Alone) or cell.run.sweep.pack is PackMode.off:
         return None
     apart = set(cell.run.objective.per_cell())
     shared = {key: value for key, value in cell.config.items() if key not in ("method", "seed")}
