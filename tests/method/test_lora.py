@@ -147,3 +147,11 @@ def trainable(pack: Pack) -> dict[str, torch.nn.Parameter]:
 def median_of(before: dict[str, torch.Tensor], after: dict[str, torch.nn.Parameter], side: str) -> float:
     """How far the entries of A or B have moved."""
     return float(torch.cat([(after[k].detach() - v).abs().flatten() for k, v in before.items() if side in k]).median())
+
+
+def test_a_lora_that_starts_elsewhere_is_saved_as_an_ordinary_one_of_twice_the_rank(tmp_path: Path) -> None:
+    """Else PEFT would decompose the weights again to load it, and change them."""
+    method = replace(lora(4, alpha=6), initialisation=Initialisation.pissa)
+    Pack(llama(), [Member("cell", method, 0)], 0).attached["cell"].save(tmp_path / "adapter")
+    settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (settings["r"], settings["lora_alpha"], settings["init_lora_weights"]) == (8, 12, True)
