@@ -8,7 +8,7 @@ import pytest
 from command_line import SMALL, files, log, run
 
 MISTAKES = {
-    "method=lorra": "method: unknown option 'lorra'; did you mean lora; known: base, full, lora",
+    "method=lorra": "method: unknown option 'lorra'; did you mean lora; known: adalora, adapter, base",
     "metod=lora": "unknown key 'metod'; did you mean method;",
     "method.rnk=3": "unknown key 'method.rnk'; did you mean method.rank;",
     "+method.typo=3": "unknown key 'method.typo';",
@@ -144,7 +144,7 @@ def test_hydras_info_works(tmp_path: Path):
 
 
 def test_completion_answers_with_options(tmp_path: Path):
-    line = "tunegrid method=lo"
+    line = "tunegrid method=lor"
     done = run(tmp_path, "-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
     assert done.returncode == 0 and done.stdout.split() == ["method=lora"]
 

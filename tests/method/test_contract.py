@@ -53,6 +53,8 @@ RATES = {
 """Learning rates at which a method learns a few rows by heart, where 3e-2 is not one."""
 ON_ALL_LAYERS = {"hra", "ia3", "lokr", "randlora", "road", "vera"}
 """Methods that learn those rows only with the parameters of every linear layer."""
+SLOW = {"ia3"}
+"""Methods that need more than the 150 steps of that test for the last tenth."""
 QUESTION = torch.tensor([[5, 9, 17, 3, 88, 120]])
 
 
@@ -142,7 +144,8 @@ def test_it_learns_eight_rows(option: str, tmp_path: Path) -> None:
     prepared = PreparedData(eight, eight, [], (0,), "fingerprint", ())
     outcome = trained(option, model, tmp_path, 150, prepared)
     validation = outcome.trained[0].validation
-    assert validation[:, 0].sum() / validation[:, 1].sum() < 0.25  # nats; untrained: about 6
+    nats = validation[:, 0].sum() / validation[:, 1].sum()
+    assert nats < (0.25 if option in SLOW else 0.1)  # untrained: about 6
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 from tunegrid.errors import ConfigError
 from tunegrid.model.activations import Stream, block_bytes, blocks, input_width
 from tunegrid.model.count import lora_count, parameter_count
-from tunegrid.model.shapes import Shape
+from tunegrid.model.quantisation import Quantisation
+from tunegrid.model.shapes import Kind, Shape
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
 LABEL_CHUNK = 256
@@ -71,13 +72,21 @@ def full_memory(values: Mapping[str, Any], modules: Sequence[Shape], precision: 
 
 
 def lora_memory(
-    values: Mapping[str, Any], modules: Sequence[Shape], precision: str, load: Workload, adapters: Sequence[Adapter]
+    values: Mapping[str, Any],
+    modules: Sequence[Shape],
+    precision: str,
+    load: Workload,
+    adapters: Sequence[Adapter],
+    quantisation: Quantisation | None = None,
 ) -> TrainingMemory:
-    """Training LoRA adapters in float32 on one frozen base in `precision`; several adapters are a pack."""
-    size, count = DTYPE_BYTES[precision], parameter_count(modules)
+    """Training LoRA adapters in float32 on one frozen base in `precision` or in four bits; several are a pack."""
+    size, base, unpacked = DTYPE_BYTES[precision], DTYPE_BYTES[precision] * parameter_count(modules), 0
+    if quantisation is not None:
+        base = quantisation.bytes(modules, size)
+        unpacked = size * max(module.rows * module.columns for module in modules if module.kind is Kind.LINEAR)
     trained = sum(lora_count(adapter.layers, adapter.rank) for adapter in adapters)
     activations = kept_bytes(values, size, adapters, False, load) + loss_bytes(values, size, False, load)
-    return TrainingMemory(size * count + 4 * trained, 4 * trained, 8 * trained, activations)
+    return TrainingMemory(base + 4 * trained, 4 * trained, 8 * trained, activations + unpacked)
 
 
 def kept_bytes(

@@ -83,7 +83,7 @@ def pack_memory(cells: Sequence[Cell], lengths: RowLengths, device: str, precisi
         raise UnknownMemoryError(f"the architecture {values.get('model_type')!r} is not known")
     for cell in cells:
         if not isinstance(cell.run.method, Base | Full | Lora) or not isinstance(cell.run.objective, Sft):
-            raise UnknownMemoryError(f"{cell.title}: its method or objective is not known")
+            raise UnknownMemoryError(f"method={cell.run.method.kind} is not known to it")
     own_precision = precision if cells[0].run.method.base_weights() is Weights.hardware else "float32"
     state = _State(cells, lengths, device, own_precision, values, modules)
     moments = state.moments()
@@ -162,7 +162,8 @@ class _State:
         if isinstance(training[0].run.method, Full):
             return full_memory(self.values, self.modules, self.precision, load)
         adapters = [self._adapter(cell, one.tokens.get(place, 0) / one.size) for place, cell in enumerate(training)]
-        return lora_memory(self.values, self.modules, self.precision, load, adapters)
+        how = training[0].run.method.quantisation()
+        return lora_memory(self.values, self.modules, self.precision, load, adapters, how)
 
     def _adapter(self, cell: Cell, share: float) -> Adapter:
         method = cell.run.method
