@@ -12,8 +12,10 @@ import torch
 from shipped import method_of
 from tiny_models import full, llama, lora
 from tiny_training import MACHINE, MemoryJournal, data, members, sft, train
+from transformers import PreTrainedModel
 
 from tunegrid import interrupt
+from tunegrid.method import Weights
 from tunegrid.method.lora import Initialisation
 from tunegrid.objective.checkpoint import path_in
 from tunegrid.objective.sft import Keep
@@ -27,7 +29,15 @@ CASES = {
     "full": [full()],
     "started": [replace(lora(4), initialisation=Initialisation.pissa)],
     "adalora": [replace(method_of("adalora"), steps=20, final_share=0.3, interval=3)],
+    "masters": [full(Weights.hardware)],
+    "gates": [method_of("diff_pruning")],
 }
+
+
+def base(case: str) -> PreTrainedModel:
+    return llama().to(torch.bfloat16) if case == "masters" else llama()
+
+
 ACCUMULATING = replace(MACHINE, tokens_per_pass=32)
 """A step of a cell is several passes."""
 
@@ -45,9 +55,9 @@ def signals() -> Callable[[], None]:
 @pytest.mark.parametrize("stop_at", [1, 4, 10, 13, 18])
 def test_a_stopped_run_goes_on_bit_for_bit(case: str, stop_at: int, tmp_path: Path, signals: None) -> None:
     cells, objectives = members(*CASES[case]), [sft(keep=Keep.best, learning_rate=1e-2)] * len(CASES[case])
-    whole = train(cells, objectives, tmp_path / "whole", ACCUMULATING)
+    whole = train(cells, objectives, tmp_path / "whole", ACCUMULATING, base=base(case))
 
-    pack = Pack(llama(), cells, pad=0)
+    pack = Pack(base(case), cells, pad=0)
     journals = [MemoryJournal(tmp_path / "cut" / cell.name) for cell in cells]
 
     def stop(done: int, total: int, note: str) -> None:
@@ -58,7 +68,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(case: str, stop_at: int, tmp_path: Pa
         objectives[0].train(pack, objectives, data(), ACCUMULATING, journals, stop)
     assert max(journals[0].column("step")) == stop_at
 
-    second = Pack(llama(), cells, pad=0)
+    second = Pack(base(case), cells, pad=0)
     trained = objectives[0].train(second, objectives, data(), ACCUMULATING, journals, lambda *_: None)
     for i, cell in enumerate(cells):
         assert journals[i].rows == whole.journals[i].rows
