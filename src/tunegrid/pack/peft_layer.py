@@ -87,16 +87,11 @@ def _own_forward(layer: Any, router: Router, x: Tensor) -> Tensor:
     """PEFT's forward for the rows of each cell that adapts this layer, the base layer's for the others'."""
     rows = x.reshape(1, -1, x.shape[-1])
     spans = router.spans(rows.shape[1])
-    parts = [_of_cell(layer, router, span.share, rows[:, span.start : span.stop]) for span in spans]
+    parts = [_of_cell(layer, span.share, rows[:, span.start : span.stop]) for span in spans]
     return torch.cat(parts, 1).view(*x.shape[:-1], -1)
 
 
-def _of_cell(layer: Any, router: Router, share: Share, rows: Tensor) -> Tensor:
-    with router.over(Share(share.name, rows.shape[1], share.generator)):  # for an adapter of another kind inside
-        return _own_rows(layer, share, rows)
-
-
-def _own_rows(layer: Any, share: Share, rows: Tensor) -> Tensor:
+def _of_cell(layer: Any, share: Share, rows: Tensor) -> Tensor:
     name = share.name
     if not any(name in getattr(layer, attribute) for attribute in layer.adapter_layer_names):
         return layer.base_layer(rows)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunegrid.metrics.combine import measure
 from tunegrid.table.cells import REPEAT_KEYS, CellRecord, setting
 from tunegrid.table.layout import short_key
 from tunegrid.table.protocol import shown
@@ -55,7 +54,7 @@ def _best(candidates: dict[str, list[CellRecord]], score: str) -> str:
             means[value] = sum(found) / len(found)
     if not means:
         return next(iter(candidates))
-    return (max if measure(score).higher_is_better else min)(means, key=means.__getitem__)
+    return min(means, key=means.__getitem__)  # of both scores that there are, lower is better
 
 
 def _at_edge(candidates: dict[str, list[CellRecord]], best: str) -> bool:
