@@ -1,4 +1,4 @@
-"""`tunegrid table EXPERIMENT [--format json|md|tex|csv|html] [overrides…]`."""
+"""`tunegrid table EXPERIMENT [--format json|md|tex|csv|html] [overrides…]`, `tunegrid table --import FOLDER`."""
 
 import sys
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from tunegrid.errors import ConfigError, unknown
 DESCRIPTION = """Print an experiment's table and write it under outputs/<name>/ as table.md, .csv, .tex, .png and .html.
 With --format, print that form alone and write nothing. Overrides are those of the sweep: tunegrid experiments=…"""
 
+IMPORT = "show the results of PEFT's method_comparison in a folder, with intervals, instead of an experiment"
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; exit code 0, or 2 through `ConfigError`/`DataError` at the caller."""
@@ -18,8 +20,16 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandParser(prog="tunegrid table", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("experiment", nargs="?", help="the name of a file in experiments/, for example lora_rank")
     parser.add_argument("--format", choices=None, metavar="|".join(FORMATS), help="print this form on stdout")
+    parser.add_argument("--import", dest="imported", type=Path, metavar="FOLDER", help=IMPORT)
+    parser.add_argument("--reference", metavar="RUN", help="with --import: compare with this run, not with the best")
     parser.add_argument("overrides", nargs="*", help="overrides of the sweep, for example output_root=elsewhere")
     given = parser.parse_intermixed_args(list(arguments))
+    if given.imported is not None:
+        from tunegrid.table.console import print_grid
+        from tunegrid.table.imported import imported_grid, read_runs
+
+        print_grid(imported_grid(read_runs(given.imported), given.reference))
+        return 0
     if given.experiment is None:
         raise ConfigError("tunegrid table: name an experiment, a file in experiments/: tunegrid table lora_rank")
     if given.format is not None and given.format not in FORMATS:

@@ -14,11 +14,7 @@ FILE_WIDTH = 200
 
 def print_table(table: Table) -> None:
     """Print scores, comparison, costs and notes."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
+    console = _console()
     console.print(table.title, style="bold")
     _print_grid(console, score_grid(table))
     for line in table.missing:
@@ -29,6 +25,22 @@ def print_table(table: Table) -> None:
     for grid in (*published_grids(table), *([difference] if difference else []), *cost_grids(table)):
         console.print(f"\n{grid.title}", style="bold")
         _print_grid(console, grid)
+
+
+def print_grid(grid: Grid) -> None:
+    """Print one grid and its title."""
+    console = _console()
+    console.print(grid.title, style="bold")
+    _print_grid(console, grid)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    return console
 
 
 def _print_grid(console: "Console", grid: Grid) -> None:
