@@ -5,14 +5,16 @@ from statistics import NormalDist
 
 import pytest
 import torch
-from tiny_models import gpt2, llama, t5
+from tiny_models import gpt2, llama, lora, t5
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tunegrid.model.count import module_shapes
+from tunegrid.model.held import held_bytes
 from tunegrid.model.quantisation import BLOCK, Code, Quantisation
 from tunegrid.model.quantise import quantise, rounded
 from tunegrid.model.split_attention import split
+from tunegrid.pack.pack import Member, Pack
 
 CPU = torch.device("cpu")
 DOUBLE, SINGLE = Quantisation(Code.nf4, True), Quantisation(Code.nf4, False)
@@ -68,6 +70,13 @@ def held(model: PreTrainedModel) -> int:
         scales = [] if state is None else [state.absmax, *([state.state2.absmax] if state.nested else [])]
         total += sum(tensor.numel() * tensor.element_size() for tensor in (parameter, *scales))
     return total
+
+
+def test_four_bits_change_no_count_of_parameters() -> None:
+    members = [Member("one", lora(4), 0)]
+    whole, packed = Pack(llama(), members, 0), Pack(quantise(llama(), DOUBLE, CPU), members, 0)
+    assert packed.total_parameters(members[0]) == whole.total_parameters(members[0])
+    assert held_bytes(packed.base) < held_bytes(whole.base) / 2
 
 
 def test_double_quantisation_saves_a_third_of_a_bit() -> None:

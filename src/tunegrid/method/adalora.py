@@ -63,6 +63,8 @@ class Adalora(Method):
         require(self.final_share >= 0, "method.final_share", "be at least 0", self.final_share)
         rule = f"leave a step for the budget to shrink of the {self.steps} in training"
         require(self._first() < self.steps - self._last(), "method.final_share", rule, self.final_share)
+        averaged = self.steps - self._last() >= 2
+        require(averaged, "method.final_share", "leave a step to estimate in before the last budget", self.final_share)
 
     def _first(self) -> int:
         return round(self.initial_share * self.steps)

@@ -1,4 +1,4 @@
-"""Bytes that a loaded model holds. Imports torch."""
+"""What a loaded model holds, in parameters and in bytes. Imports torch."""
 
 from torch import Tensor
 from torch.nn import Module
@@ -7,6 +7,12 @@ from torch.nn import Module
 def held_bytes(model: Module) -> int:
     """Of all parameters; of those in four bits, with their scales."""
     return sum(_bytes(parameter) + _scales(getattr(parameter, "quant_state", None)) for parameter in model.parameters())
+
+
+def entries(parameter: Tensor) -> int:
+    """Numbers in a parameter; bitsandbytes packs two of four bits into one."""
+    state = getattr(parameter, "quant_state", None)
+    return parameter.numel() if state is None else int(state.shape.numel())
 
 
 def _bytes(tensor: Tensor) -> int:

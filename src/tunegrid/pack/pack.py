@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tunegrid.adaptation import Adaptation
 from tunegrid.adaptation.attached import Attached
 from tunegrid.method import Method
+from tunegrid.model.held import entries
 from tunegrid.pack.batch import Row
 from tunegrid.pack.flat_attention import without_flat_attention
 from tunegrid.pack.forward import Forward, choose_forward
@@ -47,7 +48,7 @@ class Pack:
         base.requires_grad_(False)
         self.forward: Forward = choose_forward(base, pad)
         self.router = Router()
-        self._base_sizes = {id(p): p.numel() for p in base.parameters()}
+        self._base_sizes = {id(p): entries(p) for p in base.parameters()}
         adaptations = [member.method.adaptation() for member in members]
         if tokenizer is not None:
             for adaptation in adaptations:
