@@ -2,9 +2,12 @@
 
 from functools import cache
 
+from tunegrid.config import options
 from tunegrid.known_names import resolve_run
 from tunegrid.method import Method
 from tunegrid.sweep.grid import composed, without_hydra
+
+METHODS = sorted(options("method"))
 
 
 @cache

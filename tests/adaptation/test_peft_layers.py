@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from shipped import method_of
+from shipped import METHODS, method_of
 from tiny_models import gpt2, llama, lora
 from torch import Tensor, nn
 
 from tunegrid.adaptation.peft_layers import PeftLayers
-from tunegrid.config import options
 from tunegrid.errors import ConfigError
 from tunegrid.method import Method
 from tunegrid.method.lora import Initialisation
@@ -18,7 +17,11 @@ from tunegrid.model.split_attention import split
 from tunegrid.pack.pack import Member, Pack
 from tunegrid.pack.route import Share
 
-LAYERWISE = [option for option in options("method") if isinstance(method_of(option).adaptation(), PeftLayers)]
+LAYERWISE = [
+    option
+    for option in METHODS
+    if isinstance(method_of(option).adaptation(), PeftLayers) and method_of(option).quantisation() is None
+]
 IDS = torch.tensor([[5, 9, 17, 3, 88, 120]])
 
 

@@ -89,8 +89,17 @@ def test_a_config_of_a_schema_that_is_not_installed_is_refused(tmp_path: Path):
     written = cell(tmp_path)
     written.write_config()
     path = written.path("config.yaml")
+    path.write_text(path.read_text().replace("method: lora", "method: another"))
+    with pytest.raises(DataError, match="names the method 'another', which is not installed"):
+        Cell.load(written.id, written.run)
+
+
+def test_a_config_that_does_not_fit_its_schema_is_refused(tmp_path: Path):
+    written = cell(tmp_path)
+    written.write_config()
+    path = written.path("config.yaml")
     path.write_text(path.read_text().replace("method: lora", "method: loha"))
-    with pytest.raises(DataError, match="names the method 'loha', which is not installed"):
+    with pytest.raises(DataError, match=r"config\.yaml: its method does not fit 'loha' .*force=true runs the cell anew"):
         Cell.load(written.id, written.run)
 
 

@@ -24,7 +24,7 @@ def test_a_result_is_read_back_and_what_is_not_finite_is_null(tmp_path: Path):
     result = replace(made, scores=scores, error=replace(made.error, exit_status=-9, log=("a", "b"), rows=(3,)))
     own.write_result(result)
     stored = json.loads(own.path("result.json").read_text())
-    assert stored["version"] == 2 and stored["status"] == "done" and stored["scores"]["val_loss"]["value"] is None
+    assert stored["version"] == 3 and stored["status"] == "done" and stored["scores"]["val_loss"]["value"] is None
     read = own.result()
     assert read is not None and read.scores["BLEU"] == scores["BLEU"] and math.isnan(read.scores["val_loss"].value)
     assert (read.cost, read.error, read.config) == (result.cost, result.error, result.config)
@@ -45,7 +45,7 @@ def test_a_result_is_read_to_the_byte(spoil, tmp_path: Path):
         Result.read(path)
 
 
-@pytest.mark.parametrize("text", ['{"version": 1, "id": "x"}', '{"version": 3}'])
+@pytest.mark.parametrize("text", ['{"version": 1, "id": "x"}', '{"version": 4}'])
 def test_a_result_of_another_version_names_the_way_out(text: str, tmp_path: Path):
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(DataError, match=r"result.json: its shape is of version \d, .*; force=true runs the cell anew"):

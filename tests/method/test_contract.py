@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from shipped import method_of
+from shipped import METHODS, method_of
 from tiny_models import gpt2, llama, random_rows, t5
 from tiny_training import MACHINE, Outcome, members, sft, train
 from torch import Tensor
@@ -23,9 +23,7 @@ from tunegrid.pack.batch import Row
 from tunegrid.pack.pack import Pack
 from tunegrid.pack.route import Share
 
-CONF = Path(__file__).parents[2] / "conf" / "method"
-OPTIONS = sorted(path.stem for path in CONF.glob("*.yaml"))
-TRAINING = [option for option in OPTIONS if option != "base"]
+TRAINING = [option for option in METHODS if option != "base"]
 MODELS: dict[str, Callable[[], PreTrainedModel]] = {"llama": llama, "gpt2": gpt2, "t5": t5}
 REFUSED = {
     ("bitfit", "llama"): "method=bitfit trains biases, and this model .llama. has none; .* method=layer_norm",

@@ -100,7 +100,7 @@ def test_training_equals_a_plain_loop_over_peft(tmp_path: Path) -> None:
 
     base = llama().eval()
     torch.manual_seed(stream(member.seed, "adapter"))
-    model = member.method.attach(base, member.name)
+    model = member.method.adaptation().attach(base, member.name)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=objective.learning_rate, weight_decay=objective.weight_decay)
     schedule = get_linear_schedule_with_warmup(optimizer, objective.warmup_steps, objective.steps)

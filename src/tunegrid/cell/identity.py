@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from tunegrid.config import GROUPS
 from tunegrid.errors import DataError
@@ -115,7 +116,11 @@ def restore(config: Mapping[str, Any], like: "Run") -> "Run":
         component = _schemas(group).get(config[SCHEMA][group])
         if component is None:
             raise DataError(f"config.yaml names the {group} {config[SCHEMA][group]!r}, which is not installed")
-        typed[group] = OmegaConf.merge(OmegaConf.structured(component), config[group])
+        try:
+            typed[group] = OmegaConf.merge(OmegaConf.structured(component), config[group])
+        except OmegaConfBaseException as error:
+            misfit = f"its {group} does not fit {config[SCHEMA][group]!r} ({str(error).splitlines()[0]})"
+            raise DataError(f"config.yaml: {misfit}; force=true runs the cell anew") from None
     typed["seed"] = config["seed"]
     run = OmegaConf.to_object(typed)
     return run  # type: ignore[return-value]

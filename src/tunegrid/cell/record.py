@@ -15,7 +15,6 @@ from tunegrid.hardware.meter import Meter, Phase
 from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
 from tunegrid.metrics.likelihood import likelihood_scores
-from tunegrid.model.held import held_bytes
 from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective import Trained
 from tunegrid.tracker import RunInfo
@@ -148,6 +147,8 @@ class PackRecord:
 
 def _memory(pack: "Pack", meter: Meter) -> TrainingMemory:
     """The parts of the peak in training, of the whole pack."""
+    from tunegrid.model.held import held_bytes  # imports torch: the other ranks have started by now
+
     trained = [p for member in pack.members for p in pack.trainable(member).values()]
     count, copied = sum(p.numel() for p in trained), sum(4 * p.numel() for p in trained if p.element_size() < 4)
     rest = meter.peak_bytes[Phase.TRAINING] - meter.start_bytes[Phase.TRAINING] - copied - 12 * count
