@@ -99,7 +99,7 @@ def test_a_config_that_does_not_fit_its_schema_is_refused(tmp_path: Path):
     written.write_config()
     path = written.path("config.yaml")
     path.write_text(path.read_text().replace("method: lora", "method: loha"))
-    with pytest.raises(DataError, match=r"config\.yaml: its method does not fit 'loha' .*force=true runs the cell anew"):
+    with pytest.raises(DataError, match=r"config\.yaml: its method does not fit 'loha' .*force=true runs"):
         Cell.load(written.id, written.run)
 
 

@@ -11,7 +11,7 @@ from shipped import METHODS
 
 RUN = ("tracker=none", "metrics=none", "data.rows=8", "data.validation_rows=2", "data.test_rows=2", "prompt.chat=never",
        "objective.steps=4", "objective.batch_size=1", "objective.warmup_steps=0", "objective.validate_every=4",
-       "sampler.max_new_tokens=2", "hardware.threads=1", "name=all")  # fmt: skip
+       "sampler.max_new_tokens=2", "hardware.threads=1", "hydra.launcher.workers=2", "name=all")  # fmt: skip
 NO_PLACE = ("bitfit",)
 """A Llama has no biases."""
 
