@@ -20,14 +20,12 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from command_line import SMALL, finish, run, start
+from command_line import REAL, SMALL, finish, run, start
 
 CELLS = ("-m", *SMALL, "method.rank=range(1,13)", "seed=0,1", "sweep.max_pack=4", "sweep.retry=all", "name=grid")
 TRAINING = ("-m", "model=tiny", "tracker=none", "data.rows=200", "data.validation_rows=8", "data.test_rows=4",
             "method.rank=2,4", "method.dropout=0.1", "objective.steps=300", "objective.validate_every=100",
             "metrics=none", "hardware.threads=1", "name=grid")  # fmt: skip
-REAL = {"PYTHONPATH": ""}
-"""Without the stand-in."""
 PAUSE = "0.2"
 """Seconds that the stand-in takes for a cell."""
 WRITES = 40

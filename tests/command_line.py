@@ -25,6 +25,8 @@ TRAINED = (
     "sampler.max_new_tokens=6",
 )
 """A run that takes seconds without the stand-in."""
+REAL = {"PYTHONPATH": ""}
+"""For `start`: without the stand-in."""
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

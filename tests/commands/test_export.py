@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import SMALL, finish, start
+from command_line import REAL, SMALL, finish, start
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-REAL = {"PYTHONPATH": ""}
 RUN = (*SMALL, "metrics=none", "objective.steps=3", "objective.warmup_steps=0", "hardware.precision=float32",
        "hardware.threads=1")  # fmt: skip
 

