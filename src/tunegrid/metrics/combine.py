@@ -1,4 +1,4 @@
-"""From summed statistics to the value in a table, by the metric's name."""
+"""From per-instance statistics to the value in a table, by the metric's name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from tunegrid.errors import ConfigError, unknown
 from tunegrid.metrics import Score, bleu, likelihood, meteor_formula, nist, sacre_bleu
 
 Combine = Callable[[np.ndarray], np.ndarray]
+Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,13 @@ class Measure:
     combine: Combine
     """(..., k) weighted sums of per-instance statistics to (...) values of the corpus."""
     higher_is_better: bool = True
+    sums: Sums = np.matmul
+    """(..., n) weights and (n, k) statistics to the sums that `combine` takes: their product, unless what is summed
+    depends on the whole sample, as ranks do."""
+
+    def values(self, weights: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+        """The corpus value under each weighting of the instances: (..., n) and (n, k) to (...)."""
+        return self.combine(self.sums(weights, statistics))
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
@@ -48,11 +56,6 @@ def measure(name: str) -> Measure:
     return MEASURES[name]
 
 
-def combine(name: str) -> Combine:
-    """Return the function from (..., k) weighted sums of `Score.statistics` to (...) corpus values."""
-    return measure(name).combine
-
-
 def corpus_value(score: Score) -> float:
-    """Compute the metric on all instances of `score`."""
-    return float(combine(score.name)(score.statistics.sum(axis=0)))
+    """Compute the metric on all instances of `score`, each with weight 1."""
+    return float(measure(score.name).values(np.ones(len(score.statistics)), score.statistics))
