@@ -62,7 +62,9 @@ def test_markdown_golden():
 
 def test_markdown_shows_both_numbers_and_the_verdict(table: Table):
     text = to_markdown(table)
-    assert re.search(r"\| 4 \| 70\.50 \| \*{0,2}[\d.]+ ± [\d.]+\*{0,2}(?: †)? \| [+−][\d.]+ \| other protocol \|", text)
+    assert re.search(
+        r"\| 4 \| 70\.50 \(0\.3\) \| \*{0,2}[\d.]+ ± [\d.]+\*{0,2}(?: †)? \| [+−][\d.]+ \| other protocol \|", text
+    )
     assert "| objective.steps | 9 | 300 |" in text
     assert "\\<b\\>a\\_b" in text
     assert "64, seed 0: oom (needed 3 GB more)" in text
