@@ -38,6 +38,13 @@ class _Beside:
     def value(self, row: Row, score: str) -> float | None:
         return self.published.value(str(row.value), score) if self.published and not row.is_base else None
 
+    def spread(self, row: Row, score: str) -> str | None:
+        return self.published.spread(str(row.value), score) if self.published and not row.is_base else None
+
+    def others(self, rows: Sequence[Row], score: str) -> tuple[tuple[str, str], ...]:
+        ours = {str(row.value) for row in rows if not row.is_base}
+        return self.published.others(score, ours) if self.published else ()
+
 
 def build_table(
     experiment: str,
@@ -123,6 +130,7 @@ def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
         published_decimals=printed,
         lower_is_better=lower,
         entries=entries,
+        published_only=beside.others(rows, name),
         seed_deviation=scale * math.sqrt(noise.variance) if noise is not None and noise.degrees else None,
         degrees=noise.degrees if noise is not None else 0,
     )
@@ -173,6 +181,7 @@ def _entry(
         mean = scale * sum(values) / len(values) if values else None
         return Entry(
             row=row.label, value=mean, half_width=None, seeds=len(values), items=None, published=theirs,
+            published_spread=beside.spread(row, name),
             verdict=Verdict.NONE if beside.is_same_protocol or None in (mean, theirs) else Verdict.OTHER_PROTOCOL,
             standing=Standing.UNKNOWN, p_value=None,
         )  # fmt: skip
@@ -183,6 +192,7 @@ def _entry(
     p_value = float(column.p_values[index, best[1]]) if best is not None and best[1] != index else None
     return Entry(
         row=row.label, value=value, half_width=half, seeds=estimate.seeds, items=estimate.items, published=theirs,
+        published_spread=beside.spread(row, name),
         verdict=verdict(theirs, value, half, beside.is_same_protocol),
         standing=_standing(best is not None, p_value), p_value=p_value,
     )  # fmt: skip

@@ -53,8 +53,8 @@ def score_grid(table: Table) -> Grid:
 
 
 def published_grids(table: Table) -> tuple[Grid, ...]:
-    """One grid per score that has both published values and ours: published, ours, difference, verdict."""
-    shown = [column for column in table.columns if any(entry.difference is not None for entry in column.entries)]
+    """One grid per score that was published: published, ours, difference, verdict; rows that are not ours come last."""
+    shown = [c for c in table.columns if c.published_only or any(e.difference is not None for e in c.entries)]
     return tuple(_published_grid(table, column) for column in shown)
 
 
@@ -63,14 +63,20 @@ def _published_grid(table: Table, column: ScoreColumn) -> Grid:
     rows = tuple(
         (
             Text(entry.row),
-            Text(number(entry.published, column.published_decimals)),
+            Text(_published(entry, column)),
             _marked(entry, column),
             Text(number(entry.difference, column.decimals, is_signed=True)),
             Text(entry.verdict.value if entry.verdict is not Verdict.NONE else NOTHING),
         )
         for entry in column.entries
     )
-    return Grid(column.heading, header, rows)
+    others = tuple((Text(row), Text(value), *(Text(NOTHING),) * 3) for row, value in column.published_only)
+    return Grid(column.heading, header, rows + others)
+
+
+def _published(entry: Entry, column: ScoreColumn) -> str:
+    value = number(entry.published, column.published_decimals)
+    return value if entry.published_spread is None else f"{value} ({entry.published_spread})"
 
 
 def _marked(entry: Entry, column: ScoreColumn) -> Text:

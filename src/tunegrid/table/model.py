@@ -39,6 +39,8 @@ class Entry:
     seeds: int
     items: int | None
     published: float | None
+    published_spread: str | None
+    """As printed behind the published number; the notes say what it is."""
     verdict: Verdict
     standing: Standing
     p_value: float | None
@@ -73,6 +75,8 @@ class ScoreColumn:
     """Digits behind the point that were published."""
     lower_is_better: bool
     entries: tuple[Entry, ...]
+    published_only: tuple[tuple[str, str], ...]
+    """Published rows that are not among ours, and their numbers as printed."""
     seed_deviation: float | None
     """Standard deviation between seeds of one run, pooled over rows; None where no row has two seeds."""
     degrees: int
