@@ -12,7 +12,13 @@ from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
 from tunegrid.adaptation import Adaptation
-from tunegrid.adaptation.peft_files import load_adapter, save_adapter, task_of, without_false_alarms
+from tunegrid.adaptation.peft_files import (
+    load_adapter,
+    restore_adapter,
+    save_adapter,
+    task_of,
+    without_false_alarms,
+)
 from tunegrid.errors import ConfigError
 from tunegrid.model.quantisation import Quantisation
 from tunegrid.model.split_attention import fuse, split
@@ -63,6 +69,9 @@ class PeftLayers(Adaptation):
 
     def save(self, model: Module, name: str, folder: Path) -> None:
         save_adapter(cast(PeftModel, model), name, folder)
+
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        return restore_adapter(model, name, folder)
 
     def load(self, model: PreTrainedModel, folder: Path) -> Module:
         if self.quantisation is not None:
