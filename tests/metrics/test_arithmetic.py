@@ -29,8 +29,8 @@ def last_match(text: str) -> re.Match[str] | None:
 
 
 @pytest.fixture(scope="session")
-def gsm8k(e2e_data: Path) -> Path:
-    return e2e_data.parent / "gsm8k"
+def gsm8k(shared: Path) -> Path:
+    return shared / "gsm8k"
 
 
 def test_every_gold_answer_has_its_number(gsm8k: Path) -> None:

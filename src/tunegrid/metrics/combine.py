@@ -6,7 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunegrid.errors import ConfigError, unknown
-from tunegrid.metrics import Score, bleu, class_counts, correlation, likelihood, meteor_formula, nist, sacre_bleu
+from tunegrid.metrics import (
+    Score,
+    bleu,
+    chrf,
+    class_counts,
+    correlation,
+    likelihood,
+    meteor_formula,
+    nist,
+    sacre_bleu,
+    ter,
+)
 
 Combine = Callable[[np.ndarray], np.ndarray]
 Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -43,6 +54,10 @@ MEASURES = {
     "rouge1": Measure(mean),
     "rouge2": Measure(mean),
     "rougeL": Measure(mean),
+    "rougeLsum": Measure(mean),
+    "chrF": Measure(chrf.combine),
+    "chrF++": Measure(chrf.combine),
+    "TER": Measure(ter.combine, higher_is_better=False),
     "exact_match": Measure(mean),
     "accuracy": Measure(mean),
     "macro_f1": Measure(class_counts.macro_f1),
