@@ -10,9 +10,19 @@ from tunegrid.metrics import Score, bleu, cider, nist, rouge_l
 from tunegrid.metrics.combine import corpus_value, measure
 from tunegrid.metrics.e2e import E2e, Mteval
 from tunegrid.metrics.likelihood import likelihood_scores
+from tunegrid.metrics.qa import Qa
+from tunegrid.metrics.summarisation import Summarisation
 from tunegrid.metrics.text import Text
+from tunegrid.metrics.translation import Translation, Words
 
-OPTIONS = [E2e(mteval=Mteval.perl, meteor=False), E2e(mteval=Mteval.python, meteor=False), Text()]
+OPTIONS = [
+    E2e(mteval=Mteval.perl, meteor=False),
+    E2e(mteval=Mteval.python, meteor=False),
+    Text(),
+    Summarisation(stemmed=False),
+    Translation(words=Words.mteval, chrf_word_order=2),
+    Qa(),
+]
 
 
 def scored(option, answers, references) -> dict[str, Score]:

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunegrid.errors import ConfigError, unknown
-from tunegrid.metrics import Score, bleu, likelihood, meteor_formula, nist, sacre_bleu
+from tunegrid.metrics import (
+    Score,
+    bleu,
+    chrf,
+    class_counts,
+    correlation,
+    likelihood,
+    meteor_formula,
+    nist,
+    sacre_bleu,
+    ter,
+)
 
 Combine = Callable[[np.ndarray], np.ndarray]
 Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -43,7 +54,21 @@ MEASURES = {
     "rouge1": Measure(mean),
     "rouge2": Measure(mean),
     "rougeL": Measure(mean),
+    "rougeLsum": Measure(mean),
+    "chrF": Measure(chrf.combine),
+    "chrF++": Measure(chrf.combine),
+    "TER": Measure(ter.combine, higher_is_better=False),
     "exact_match": Measure(mean),
+    "accuracy": Measure(mean),
+    "macro_f1": Measure(class_counts.macro_f1),
+    "matthews": Measure(class_counts.matthews),
+    "pearson": Measure(correlation.correlation, sums=correlation.moments),
+    "spearman": Measure(correlation.correlation, sums=correlation.rank_moments),
+    "number_rate": Measure(mean),
+    "squad_exact": Measure(mean),
+    "squad_f1": Measure(mean),
+    "strict_accuracy": Measure(mean),
+    "flexible_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
 }
