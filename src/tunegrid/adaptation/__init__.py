@@ -4,6 +4,7 @@ Hooks that do nothing are for most adaptations to leave alone.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,12 @@ class Adaptation(ABC):
     def virtual_tokens(self) -> int:
         """Learned tokens in front of each of the cell's rows."""
         return 0
+
+    def before_training(self, model: "Module", name: str, rows: Iterable[None]) -> None:  # noqa: B027
+        """Set initial values that depend on the data; taking an item of `rows` runs a training row through the model.
+
+        Not called where training goes on from a checkpoint.
+        """
 
     def before_step(self, model: "Module", name: str, generator: "Generator") -> None:  # noqa: B027
         """Draw what is random in the coming step."""
