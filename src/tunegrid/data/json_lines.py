@@ -37,7 +37,7 @@ def read_records(path: Path) -> Iterator[Record | Problem]:
     A byte order mark, CRLF line ends, blank lines and a missing last line end are accepted: none changes a record.
     Raises `DataError` for what concerns the file as a whole: missing, empty, or one JSON array.
     """
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise DataError(f"{path}: no such file; check data.path")
     found = False
     with path.open("rb") as file:

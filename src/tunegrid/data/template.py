@@ -31,6 +31,10 @@ class Template:
         """The prompt side of an example. Raises `ConfigError` for a column the data does not have."""
         return _render("data.template.input", self.input, fields)
 
+    def columns(self) -> list[str]:
+        """Those that the prompt side reads."""
+        return _names(self.input)
+
     def target_text(self, fields: Mapping[str, str], reference: str) -> str:
         """The completion side of an example with one of its references."""
         return _render("data.template.target", self.target, {**fields, REFERENCE: reference})

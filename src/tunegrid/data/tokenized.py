@@ -89,12 +89,11 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
         Question(example.key, text, ids, list(example.references))
         for example, text, ids in zip(chosen.test, texts, _in_batches(encoder, texts, Side.prompt), strict=True)
     ]
-    stops = {encoder.stop[-1], tokenizer.eos_token_id} - {None}
     notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
     shared = sum(text in train.prompts for text in texts)
     if shared:
         notes.append(f"test: {shared} of the prompts are also training prompts")
-    return PreparedData(train.rows, validation.rows, questions, tuple(sorted(stops)), fingerprint, tuple(notes))
+    return PreparedData(train.rows, validation.rows, questions, encoder.stop_ids, fingerprint, tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
