@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tunegrid.cell.cell import Cell
-from tunegrid.data.json_lines import Problem, Record, read_records
+from tunegrid.data.json_lines import read_json_lines
+from tunegrid.data.record import Problem, Record
 from tunegrid.errors import ConfigError, DataError, unknown
 
 STDIN = "-"
@@ -37,7 +38,7 @@ def read_asked(name: str, cells: Sequence[Cell]) -> list[Asked]:
     if not path.exists() or path.is_dir():
         raise DataError(f"--file {name}: no such file; correct the path")
     asked: list[Asked] = []
-    for record in read_records(path):
+    for record in read_json_lines(path):
         if isinstance(record, Problem):
             raise DataError(f"{path}:{record.line}: {record.text}")
         where = f"{path}:{record.line}"
