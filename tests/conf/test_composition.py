@@ -89,7 +89,7 @@ def test_published_numbers_name_scores_rows_and_settings_that_the_experiment_has
     cells = grid_of(path.stem, [])
     published = read_published(find_published(f"{path.stem}.csv"))
     assert {score for _, score in published.numbers} <= {*MEASURES, "val_loss"}
-    rows = {shown(setting(cell.config, cell.run.table.row)) for cell in cells}
+    rows = {", ".join(shown(setting(cell.config, key)) for key in cell.run.table.row_keys) for cell in cells}
     assert {row for row, _ in published.numbers} <= rows
     settings = {key for cell in cells for key, _ in leaves(cell.config)}
     asked = {key for key in published.protocol if not key.startswith(("measured.", "items."))}

@@ -27,4 +27,4 @@ class BlockDiagonal:
 
 def compute_in_torch() -> None:
     """Have PEFT take this for its extension, so that every machine trains what the config says."""
-    boft._FBD_CUDA = BlockDiagonal
+    boft._FBD_CUDA = BlockDiagonal  # type: ignore[assignment]
