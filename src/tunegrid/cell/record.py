@@ -17,6 +17,7 @@ from tunegrid.metrics.bootstrap import interval
 from tunegrid.metrics.likelihood import likelihood_scores
 from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective import Trained
+from tunegrid.sampler import Answer
 from tunegrid.tracker import RunInfo
 from tunegrid.tracker.process import MirrorProcess
 
@@ -68,7 +69,7 @@ class PackRecord:
         pack: "Pack",
         data: "PreparedData",
         trained: Sequence[Trained],
-        answers: Sequence[Sequence[str]],
+        answers: Sequence[Sequence[Answer]],
         scores: Sequence[Sequence[Score | Unavailable]],
         latencies: "Latencies",
     ) -> None:
@@ -78,7 +79,13 @@ class PackRecord:
             member = pack.members[i]
             cell.write_answers(
                 [
-                    AnswerRow(key=q.key, prompt=q.prompt, answer=answer, references=tuple(q.references))
+                    AnswerRow(
+                        key=q.key,
+                        prompt=q.prompt,
+                        answer=answer.text,
+                        references=tuple(q.references),
+                        log_likelihoods=answer.log_likelihoods,
+                    )
                     for q, answer in zip(data.questions if answers[i] else [], answers[i], strict=True)
                 ]
             )

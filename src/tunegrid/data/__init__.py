@@ -32,6 +32,10 @@ class Example:
     """Every answer that counts as right; training makes one row of each."""
     turns: tuple[Turn, ...] = ()
     """For chat data: the conversation before the answer. Empty where `fields` hold the prompt."""
+    choices: tuple[str, ...] = ()
+    """Where the answer is one of a few given ones: all of them, in the source's order."""
+    gold: tuple[int, ...] = ()
+    """Which of `choices` are right, by index."""
 
 
 @dataclass(frozen=True, slots=True)
