@@ -67,7 +67,7 @@ def test_the_python_variant_is_an_override(capsys: pytest.CaptureFixture[str], f
 @pytest.mark.parametrize(
     ("name", "extra", "message"),
     [
-        ("e2ee", [], "unknown metrics 'e2ee'; did you mean e2e; known: e2e, none, text"),
+        ("e2ee", [], r"unknown metrics 'e2ee'; did you mean e2e; known: .*\be2e, .*\btext\b"),
         ("text", ["--resamples", "9"], "--resamples must be at least 100, got 9"),
         ("text", ["--resamples", "x"], "argument --resamples: invalid int value"),
         ("text", ["--seed", "-1"], "--seed must be at least 0, got -1"),

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> Namespace:
     parser = CommandParser(prog="tunegrid score", description=DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("metrics", help="e2e, text or none")
+    parser.add_argument("metrics", help="for example text, e2e or summarisation")
     parser.add_argument("--predictions", required=True, type=Path, metavar="FILE", help="one prediction a line")
     parser.add_argument(
         "--references",

@@ -36,6 +36,8 @@ class Example:
     """Where the answer is one of a few given ones: all of them, in the source's order."""
     gold: tuple[int, ...] = ()
     """Which of `choices` are right, by index."""
+    rejected: tuple[str, ...] = ()
+    """For preference data: the worse answer to each of `references`."""
 
 
 @dataclass(frozen=True, slots=True)

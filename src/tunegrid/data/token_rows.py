@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -67,12 +67,6 @@ class Question:
     prompt_ids: list[int]
     references: list[str]
     """Every answer that counts as right, as the source has them: the target template is not applied."""
-    choices: list[str] = field(default_factory=list)
-    """The answers there are to choose from, as the source has them; empty where any text may be one."""
-    choice_ids: list[list[int]] = field(default_factory=list)
-    """The tokens of each choice in the target template, without those that end an answer."""
-    gold: list[int] = field(default_factory=list)
-    """Which of `choices` are right, by index."""
 
 
 @dataclass(frozen=True, slots=True)

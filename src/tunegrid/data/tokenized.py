@@ -85,13 +85,15 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
     train = writer.part("training", chosen.train)
     validation = writer.part("validation", chosen.validation)
     texts = writer.prompt_texts(chosen.test)
-    questions = writer.questions(chosen.test, texts)
-    stops = {encoder.stop[-1], tokenizer.eos_token_id} - {None}
+    questions = [
+        Question(example.key, text, ids, list(example.references))
+        for example, text, ids in zip(chosen.test, texts, _in_batches(encoder, texts, Side.prompt), strict=True)
+    ]
     notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
     shared = sum(text in train.prompts for text in texts)
     if shared:
         notes.append(f"test: {shared} of the prompts are also training prompts")
-    return PreparedData(train.rows, validation.rows, questions, tuple(sorted(stops)), fingerprint, tuple(notes))
+    return PreparedData(train.rows, validation.rows, questions, encoder.stop_ids, fingerprint, tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +106,6 @@ class _Writer:
 
     def prompt_texts(self, examples: Sequence[Example]) -> list[str]:
         return [self.encoder.text(self.prompt.turns(self.data.template, example)) for example in examples]
-
-    def questions(self, examples: Sequence[Example], texts: Sequence[str]) -> list[Question]:
-        """Tokenise the test part: each example's prompt, whose text is given, and its choices."""
-        prompts = _in_batches(self.encoder, texts, Side.prompt)
-        targets = [self.data.template.target_text(e.fields, choice) for e in examples for choice in e.choices]
-        choices = iter(_in_batches(self.encoder, targets, Side.completion))
-        end = -len(self.encoder.stop)
-        return [
-            Question(
-                example.key,
-                text,
-                ids,
-                list(example.references),
-                list(example.choices),
-                [next(choices)[:end] for _ in example.choices],
-                list(example.gold),
-            )
-            for example, text, ids in zip(examples, texts, prompts, strict=True)
-        ]
 
     def part(self, name: str, pairs: Sequence[Pair]) -> _Part:
         """Tokenise one part: each distinct example's prompt once, then every completion."""

@@ -11,9 +11,9 @@ from tunegrid.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric on one set of answers, as additive statistics.
+    """One metric on one set of answers, as statistics of each instance, which add up (but for rank correlation's).
 
-    The corpus value is `combine(name)(statistics.sum(axis=0))`; a bootstrap sample is the same with weighted sums.
+    The corpus value is `measure(name).values(weights, statistics)` with all weights 1; a bootstrap sample has others.
     """
 
     name: str

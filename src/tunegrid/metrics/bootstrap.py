@@ -1,7 +1,7 @@
 """Intervals and paired tests by resampling instances (Efron 1979; Koehn 2004), and Holm's correction.
 
 A resample is a vector of weights over instances, so a corpus metric of thousands of resamples is one matrix product of
-weights and additive statistics, then `combine`. Everything is reproducible from the seed.
+weights and additive statistics, then the metric's `combine`. Everything is reproducible from the seed.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from tunegrid.errors import DataError
 from tunegrid.metrics import Score
-from tunegrid.metrics.combine import combine
+from tunegrid.metrics.combine import corpus_value, measure
 
 _BLOCK = 1 << 22
 """Weights drawn at once: bounds memory at 32 MiB."""
@@ -48,17 +48,19 @@ def resample(score: Score, resamples: int, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     even = np.full(instances, 1 / instances)
     block = max(_BLOCK // instances, 1)
-    sums = [
-        generator.multinomial(instances, even, size=min(block, resamples - start)) @ score.statistics
-        for start in range(0, resamples, block)
-    ]
-    return combine(score.name)(np.concatenate(sums))
+    values = measure(score.name).values
+    return np.concatenate(
+        [
+            values(generator.multinomial(instances, even, size=min(block, resamples - start)), score.statistics)
+            for start in range(0, resamples, block)
+        ]
+    )
 
 
 def interval(score: Score, *, resamples: int, seed: int, level: float = 0.95) -> Interval:
     """Return the corpus value of `score` with its percentile interval over `resamples` samples of the instances."""
     low, high = _quantiles(resample(score, resamples, seed), level)
-    return Interval(_value(score), low, high)
+    return Interval(corpus_value(score), low, high)
 
 
 def paired_difference(
@@ -87,12 +89,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def _value(score: Score) -> float:
-    return float(combine(score.name)(score.statistics.sum(axis=0)))
-
-
 def _mean_value(repeats: Sequence[Score]) -> float:
-    return float(np.mean([_value(score) for score in repeats]))
+    return float(np.mean([corpus_value(score) for score in repeats]))
 
 
 def _mean_of_repeats(repeats: Sequence[Score], resamples: int, seed: int, generator: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From summed statistics to the value in a table, by the metric's name."""
+"""From per-instance statistics to the value in a table, by the metric's name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunegrid.errors import ConfigError, unknown
-from tunegrid.metrics import Score, bleu, likelihood, meteor_formula, nist, sacre_bleu
+from tunegrid.metrics import (
+    Score,
+    bleu,
+    chrf,
+    class_counts,
+    correlation,
+    likelihood,
+    meteor_formula,
+    nist,
+    sacre_bleu,
+    ter,
+)
 
 Combine = Callable[[np.ndarray], np.ndarray]
+Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,13 @@ class Measure:
     combine: Combine
     """(..., k) weighted sums of per-instance statistics to (...) values of the corpus."""
     higher_is_better: bool = True
+    sums: Sums = np.matmul
+    """(..., n) weights and (n, k) statistics to the sums that `combine` takes: their product, unless what is summed
+    depends on the whole sample, as ranks do."""
+
+    def values(self, weights: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+        """The corpus value under each weighting of the instances: (..., n) and (n, k) to (...)."""
+        return self.combine(self.sums(weights, statistics))
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
@@ -35,7 +54,21 @@ MEASURES = {
     "rouge1": Measure(mean),
     "rouge2": Measure(mean),
     "rougeL": Measure(mean),
+    "rougeLsum": Measure(mean),
+    "chrF": Measure(chrf.combine),
+    "chrF++": Measure(chrf.combine),
+    "TER": Measure(ter.combine, higher_is_better=False),
     "exact_match": Measure(mean),
+    "accuracy": Measure(mean),
+    "macro_f1": Measure(class_counts.macro_f1),
+    "matthews": Measure(class_counts.matthews),
+    "pearson": Measure(correlation.correlation, sums=correlation.moments),
+    "spearman": Measure(correlation.correlation, sums=correlation.rank_moments),
+    "number_rate": Measure(mean),
+    "squad_exact": Measure(mean),
+    "squad_f1": Measure(mean),
+    "strict_accuracy": Measure(mean),
+    "flexible_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
 }
@@ -48,11 +81,6 @@ def measure(name: str) -> Measure:
     return MEASURES[name]
 
 
-def combine(name: str) -> Combine:
-    """Return the function from (..., k) weighted sums of `Score.statistics` to (...) corpus values."""
-    return measure(name).combine
-
-
 def corpus_value(score: Score) -> float:
-    """Compute the metric on all instances of `score`."""
-    return float(combine(score.name)(score.statistics.sum(axis=0)))
+    """Compute the metric on all instances of `score`, each with weight 1."""
+    return float(measure(score.name).values(np.ones(len(score.statistics)), score.statistics))

@@ -1,6 +1,6 @@
 """Training a pack: states, Trainer, checkpoints, and what it came to. Imports torch and lightning."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from tunegrid.objective.cell_state import CellState
 from tunegrid.objective.checkpoint import load_checkpoint
 from tunegrid.objective.master_weights import MasterWeights
 from tunegrid.objective.pack_module import PackModule
+from tunegrid.objective.row_order import rows_of_step
 from tunegrid.objective.sft import Sft
 from tunegrid.objective.watch import Watch
 from tunegrid.pack.batch import CellRows, Row
@@ -54,6 +55,9 @@ def _train(
 ) -> None:
     module = PackModule(pack, states, hardware.tokens_per_pass, _logger(journals))
     _resume(states, module, journals)
+    for state in states:
+        if not state.step:
+            state.attached.before_training(_shown(pack, state, data.train))
     validate_every = _shared_validate_every(states)
     steps = DataLoader(Steps(states, data.train, validate_every), batch_size=None)
     validation: DataLoader[list[Row]] = DataLoader(ValidationBatches(data.validation), batch_size=None)
@@ -72,6 +76,18 @@ def _states(pack: Pack, objectives: Sequence[Objective]) -> list[CellState]:
         for member, objective in members
         if isinstance(objective, Sft)
     ]
+
+
+@torch.no_grad()
+def _shown(pack: Pack, state: CellState, rows: TokenizedRows) -> Iterator[None]:
+    """Run a cell's training rows through its model one by one, without padding, in the order of its first epoch."""
+    name = state.member.name
+    for place in range(len(rows)):
+        row = rows_at(rows, rows_of_step(state.member.seed, place, 1, len(rows)))
+        batch = pack.forward.collate([CellRows(name, pack.own_rows(name, row), None)])
+        with pack.router.over(*batch.shares):
+            pack.forward.losses(batch, torch.zeros(len(batch.labels.ids), device=pack.base.device), 0.0)
+        yield
 
 
 def _shared_validate_every(states: Sequence[CellState]) -> int:

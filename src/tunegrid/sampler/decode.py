@@ -41,15 +41,29 @@ def decode(
     prompts = sorted({tuple(q.prompt_ids) for q in data.questions}, key=len, reverse=True)
     places = range(len(pack.members))
     jobs: list[Job] = [(member, prompt) for member in places if member not in silent for prompt in prompts]
+    answers = decode_jobs(sampler, pack, jobs, tokenizer, data.stop_ids, rows_at_once, report)
+    asked = [data.questions if member not in silent else [] for member in places]
+    return [[answers[member, tuple(q.prompt_ids)] for q in asked[member]] for member in places]
+
+
+def decode_jobs(
+    sampler: Sampler,
+    pack: Pack,
+    jobs: Sequence[Job],
+    tokenizer: PreTrainedTokenizerBase,
+    stop_ids: tuple[int, ...],
+    rows_at_once: int,
+    report: Callable[[int, int, str], None],
+) -> dict[Job, str]:
+    """The answer to each of some distinct jobs; those of a member stand together."""
     size = max(1, rows_at_once // sampler.rows_per_prompt())
     answers: dict[Job, str] = {}
     with torch.inference_mode(), pack.generating():
         for start in range(0, len(jobs), size):
             batch = jobs[start : start + size]
-            answers |= dict(zip(batch, _decode_batch(sampler, pack, batch, tokenizer, data.stop_ids), strict=True))
+            answers |= dict(zip(batch, _decode_batch(sampler, pack, batch, tokenizer, stop_ids), strict=True))
             report(len(answers), len(jobs), "")
-    asked = [data.questions if member not in silent else [] for member in places]
-    return [[answers[member, tuple(q.prompt_ids)] for q in asked[member]] for member in places]
+    return answers
 
 
 def _decode_batch(

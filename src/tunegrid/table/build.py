@@ -8,7 +8,8 @@ import numpy as np
 
 from tunegrid.cell.result import Cost
 from tunegrid.errors import ConfigError, DataError
-from tunegrid.metrics.combine import Combine, measure
+from tunegrid.metrics import Score
+from tunegrid.metrics.combine import corpus_value, measure
 from tunegrid.table.cells import CellRecord, setting
 from tunegrid.table.choose import Choice, choose
 from tunegrid.table.model import Entry, RowHead, ScoreColumn, Standing, Table, Verdict
@@ -104,8 +105,7 @@ def _mean_cost(costs: Sequence[Cost]) -> Cost:
 
 
 def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
-    combine = measure(name).combine
-    repeats = [_repeats(name, row, combine) for row in rows]
+    repeats = [_repeats(name, row) for row in rows]
     counted = [index for index, repeat in enumerate(repeats) if repeat is not None]
     together = _can_be_compared([rows[index] for index in counted], [repeats[index] for index in counted])
     groups = [counted] if together else [[index] for index in counted]
@@ -113,7 +113,7 @@ def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
     places: dict[int, tuple[Column, int]] = {}
     for group in groups:
         if group:
-            estimated = estimate_column([repeat for i in group if (repeat := repeats[i]) is not None], combine)
+            estimated = estimate_column([repeat for i in group if (repeat := repeats[i]) is not None], measure(name))
             places.update({index: (estimated, place) for place, index in enumerate(group)})
     is_known = together and len(counted) > 1 and bool(np.isfinite(places[counted[0]][0].p_values).all())
     best = _best(places, lower) if is_known else None
@@ -136,13 +136,13 @@ def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
     )
 
 
-def _repeats(name: str, row: Row, combine: Combine) -> Repeats | None:
+def _repeats(name: str, row: Row) -> Repeats | None:
     """The row's statistics, or None unless all of its scored cells have them. Raises `DataError` if files disagree."""
     scored = [cell for cell in row.done if cell.score(name) is not None]
     if not scored or any(name not in cell.statistics for cell in scored):
         return None
     for cell in scored:
-        value, recorded = float(combine(cell.statistics[name].sum(axis=0))), cell.score(name) or 0.0
+        value, recorded = corpus_value(Score(name, cell.statistics[name])), cell.score(name) or 0.0
         if not math.isclose(value, recorded, rel_tol=FULL_PRECISION_TOLERANCE, abs_tol=1e-9):
             found = f"result.json says {name} {recorded:.6g}, samples.json {value:.6g}"
             raise DataError(f"cells/{cell.id}: {found}; rerun it with force=true")
