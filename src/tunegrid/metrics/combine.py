@@ -7,6 +7,7 @@ import numpy as np
 
 from tunegrid.errors import ConfigError, unknown
 from tunegrid.metrics import Score, bleu, likelihood, meteor_formula, nist, sacre_bleu
+from tunegrid.metrics.by_task import metric_of
 
 Combine = Callable[[np.ndarray], np.ndarray]
 
@@ -42,10 +43,11 @@ MEASURES = {
 
 
 def measure(name: str) -> Measure:
-    """Look up the metric called `name`. Raises `ConfigError` naming the known ones."""
-    if name not in MEASURES:
-        raise ConfigError(unknown("metric", name, MEASURES))
-    return MEASURES[name]
+    """Look up the metric called `name`, of one task or of all. Raises `ConfigError` naming the known ones."""
+    metric = metric_of(name)
+    if metric not in MEASURES:
+        raise ConfigError(unknown("metric", metric, MEASURES))
+    return MEASURES[metric]
 
 
 def combine(name: str) -> Combine:
