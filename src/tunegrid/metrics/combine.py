@@ -18,6 +18,7 @@ from tunegrid.metrics import (
     sacre_bleu,
     ter,
 )
+from tunegrid.metrics.by_task import metric_of
 
 Combine = Callable[[np.ndarray], np.ndarray]
 Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -75,10 +76,11 @@ MEASURES = {
 
 
 def measure(name: str) -> Measure:
-    """Look up the metric called `name`. Raises `ConfigError` naming the known ones."""
-    if name not in MEASURES:
-        raise ConfigError(unknown("metric", name, MEASURES))
-    return MEASURES[name]
+    """Look up the metric called `name`, of one task or of all. Raises `ConfigError` naming the known ones."""
+    metric = metric_of(name)
+    if metric not in MEASURES:
+        raise ConfigError(unknown("metric", metric, MEASURES))
+    return MEASURES[metric]
 
 
 def corpus_value(score: Score) -> float:

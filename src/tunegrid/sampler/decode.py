@@ -47,7 +47,7 @@ def decode(
 
 
 def decode_jobs(
-    sampler: Sampler,
+    sampler: Decoder,
     pack: Pack,
     jobs: Sequence[Job],
     tokenizer: PreTrainedTokenizerBase,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from tunegrid.cell.result import Cost
 from tunegrid.config import require
 from tunegrid.errors import ConfigError, unknown
+from tunegrid.metrics.by_task import metric_of
 from tunegrid.metrics.combine import MEASURES
 
 VALIDATION = ("val_loss", "perplexity")
@@ -60,7 +61,7 @@ class TableSpec:
         """Refuse an empty table and a figure of a score that is not in it."""
         require(bool(self.row), "table.row", "name a config key such as method.rank", repr(self.row))
         for name in self.columns:
-            if name not in MEASURES:
+            if metric_of(name) not in MEASURES:
                 raise ConfigError(f"table.columns: {unknown('metric', name, MEASURES)}")
         require(bool(self.columns), "table.columns", "name at least one score", self.columns)
         require(len(set(self.columns)) == len(self.columns), "table.columns", "name each score once", self.columns)
