@@ -30,7 +30,7 @@ QUESTIONS = [
 
 def questions() -> PreparedData:
     asked = [
-        Question(str(i), "", ids, ["a"], list(choices), list(choices.values()), [0])
+        Question(str(i), "", ids, ["a"], choices=list(choices), choice_ids=list(choices.values()), gold=[0])
         for i, (ids, choices) in enumerate(QUESTIONS)
     ]
     given = data()
