@@ -75,6 +75,8 @@ MEASURES = {
     "distinct2": Measure(mean),
     "distinct3": Measure(mean),
     "self_bleu": Measure(mean, higher_is_better=False),
+    "acc": Measure(mean),
+    "acc_norm": Measure(mean),
     "ECE": Measure(calibration.expected_error, higher_is_better=False),
     "Brier": Measure(mean, higher_is_better=False),
     "strict_accuracy": Measure(mean),
