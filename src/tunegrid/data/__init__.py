@@ -38,6 +38,8 @@ class Example:
     """Which of `choices` are right, by index."""
     rejected: tuple[str, ...] = ()
     """For preference data: the worse answer to each of `references`."""
+    task: str | None = None
+    """The part of a mixture that it is from."""
 
 
 @dataclass(frozen=True, slots=True)

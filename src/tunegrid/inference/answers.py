@@ -14,6 +14,7 @@ from tunegrid.pack.pack import Member, Pack
 from tunegrid.prompt import Prompt
 from tunegrid.prompt.encoding import Encoder, Side
 from tunegrid.prompt.few_shot import FewShot
+from tunegrid.sampler import Decoder
 from tunegrid.sampler.decode import Job, decode_jobs
 
 
@@ -25,7 +26,7 @@ def answers(
     A prompt goes through its cell's template, few shots and chat template; with `raw` it is tokenised as it is. Each
     cell's own sampler decodes, those with equal ones together.
     """
-    run = cells[0].run
+    run, decoders = cells[0].run, [_decoder(cell) for cell in cells]
     set_threads(run.hardware)
     bound_kernel_cache()
     tokenizer = run.model.load_tokenizer()
@@ -34,14 +35,20 @@ def answers(
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed, cell.path(ADAPTER)) for cell in cells]
     pack = Pack(load_onto(run.hardware, run.model, run.method), members, tokenizer.pad_token_id)
     for job in jobs:
-        _check_room(cells[job[0]], len(pack.own_prompt(members[job[0]].name, job[1])))
+        _check_room(cells[job[0]], decoders[job[0]].max_new_tokens, len(pack.own_prompt(members[job[0]].name, job[1])))
     found: dict[Job, str] = {}
     for places in _alike(cells, encoders):
         own = sorted({job for job in jobs if job[0] in places}, key=lambda job: (job[0], -len(job[1])))
-        first = places[0]
-        sampler, stops = cells[first].run.sampler, encoders[first].stop_ids
-        found |= decode_jobs(sampler, pack, own, tokenizer, stops, run.hardware.generation_rows, report)
+        decoder, stops = decoders[places[0]], encoders[places[0]].stop_ids
+        found |= decode_jobs(decoder, pack, own, tokenizer, stops, run.hardware.generation_rows, report)
     return [found[job] for job in jobs]
+
+
+def _decoder(cell: Cell) -> Decoder:
+    sampler = cell.run.sampler
+    if not isinstance(sampler, Decoder):
+        raise ConfigError(f"cell {cell.id} ({cell.title}) ranks given choices and decodes nothing; name another cell")
+    return sampler
 
 
 def _jobs(cells: Sequence[Cell], encoders: Sequence[Encoder], asked: Sequence[Asked], raw: bool) -> list[Job]:
@@ -76,8 +83,8 @@ def _text(asked: str, cell: Cell, prompt: Prompt, encoder: Encoder) -> str:
     return encoder.text(prompt.turns(template, Example("", {columns[0]: asked}, ())))
 
 
-def _check_room(cell: Cell, tokens: int) -> None:
-    room, most = positions(cell.run.model), cell.run.sampler.max_new_tokens
+def _check_room(cell: Cell, most: int, tokens: int) -> None:
+    room = positions(cell.run.model)
     if room is not None and tokens + most > room:
         raise ConfigError(
             f"a prompt of {tokens} tokens and the {most} of sampler.max_new_tokens do not fit the model's {room} "

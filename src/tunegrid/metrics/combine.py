@@ -9,6 +9,7 @@ from tunegrid.errors import ConfigError, unknown
 from tunegrid.metrics import (
     Score,
     bleu,
+    calibration,
     chrf,
     class_counts,
     correlation,
@@ -18,6 +19,7 @@ from tunegrid.metrics import (
     sacre_bleu,
     ter,
 )
+from tunegrid.metrics.by_task import metric_of
 
 Combine = Callable[[np.ndarray], np.ndarray]
 Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -40,8 +42,9 @@ class Measure:
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
-    """Average per-instance values from sums of (value, 1): (..., 2) to (...)."""
-    return sums[..., 0] / sums[..., 1]
+    """Average per-instance values from sums of (value, 1): (..., 2) to (...); nan where there is nothing to average."""
+    total, count = sums[..., 0], sums[..., 1]
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 MEASURES = {
@@ -50,6 +53,7 @@ MEASURES = {
     "METEOR": Measure(meteor_formula.combine),
     "ROUGE_L": Measure(mean),
     "CIDEr": Measure(mean),
+    "CIDEr_plain": Measure(mean),
     "SacreBLEU": Measure(sacre_bleu.combine),
     "rouge1": Measure(mean),
     "rouge2": Measure(mean),
@@ -67,6 +71,14 @@ MEASURES = {
     "number_rate": Measure(mean),
     "squad_exact": Measure(mean),
     "squad_f1": Measure(mean),
+    "distinct1": Measure(mean),
+    "distinct2": Measure(mean),
+    "distinct3": Measure(mean),
+    "self_bleu": Measure(mean, higher_is_better=False),
+    "acc": Measure(mean),
+    "acc_norm": Measure(mean),
+    "ECE": Measure(calibration.expected_error, higher_is_better=False),
+    "Brier": Measure(mean, higher_is_better=False),
     "strict_accuracy": Measure(mean),
     "flexible_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
@@ -75,10 +87,11 @@ MEASURES = {
 
 
 def measure(name: str) -> Measure:
-    """Look up the metric called `name`. Raises `ConfigError` naming the known ones."""
-    if name not in MEASURES:
-        raise ConfigError(unknown("metric", name, MEASURES))
-    return MEASURES[name]
+    """Look up the metric called `name`, of one task or of all. Raises `ConfigError` naming the known ones."""
+    metric = metric_of(name)
+    if metric not in MEASURES:
+        raise ConfigError(unknown("metric", metric, MEASURES))
+    return MEASURES[metric]
 
 
 def corpus_value(score: Score) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -84,7 +84,7 @@ class Pack:
         if not self.attached[name].adaptation.virtual_tokens():
             return list(rows)
         virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
-        return [Row(torch.cat([virtual, row.prompt]), row.completion) for row in rows]
+        return [replace(row, prompt=torch.cat([virtual, row.prompt])) for row in rows]
 
     def is_of_base(self, parameter: nn.Parameter) -> bool:
         """Whether a parameter is the base model's own."""

@@ -16,14 +16,14 @@ from transformers import (
 from tunegrid.data.tokenized import PreparedData
 from tunegrid.pack.pack import Pack
 from tunegrid.pack.route import Share
-from tunegrid.sampler import Sampler
+from tunegrid.sampler import Decoder
 
 Job = tuple[int, tuple[int, ...]]
 """A member of the pack and a prompt."""
 
 
 def decode(
-    sampler: Sampler,
+    sampler: Decoder,
     pack: Pack,
     data: PreparedData,
     tokenizer: PreTrainedTokenizerBase,
@@ -47,7 +47,7 @@ def decode(
 
 
 def decode_jobs(
-    sampler: Sampler,
+    sampler: Decoder,
     pack: Pack,
     jobs: Sequence[Job],
     tokenizer: PreTrainedTokenizerBase,
@@ -67,7 +67,7 @@ def decode_jobs(
 
 
 def _decode_batch(
-    sampler: Sampler, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
+    sampler: Decoder, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
 ) -> list[str]:
     model, pad = cast(Any, pack.base), tokenizer.pad_token_id  # transformers' own types hide `generate`
     prompts = [pack.own_prompt(pack.members[member].name, prompt) for member, prompt in batch]
@@ -92,7 +92,7 @@ def _decode_batch(
     return [text.strip() for text in tokenizer.batch_decode(whole[:, start:], skip_special_tokens=True)]
 
 
-def _rules(sampler: Sampler, start: int) -> LogitsProcessorList:
+def _rules(sampler: Decoder, start: int) -> LogitsProcessorList:
     size = sampler.no_repeat()
     return LogitsProcessorList([] if size is None else [_NoRepeatInAnswer(size, start)])
 

@@ -6,6 +6,7 @@ from typing import Any
 from tunegrid.cell.result import Cost
 from tunegrid.config import require
 from tunegrid.errors import ConfigError, unknown
+from tunegrid.metrics.by_task import metric_of
 from tunegrid.metrics.combine import MEASURES
 
 VALIDATION = ("val_loss", "perplexity")
@@ -68,7 +69,7 @@ class TableSpec:
         require(named, "table.row", "name a config key such as method.rank, or a list of them", repr(self.row))
         require(len(set(self.row_keys)) == len(self.row_keys), "table.row", "name each key once", self.row)
         for name in self.columns:
-            if name not in MEASURES:
+            if metric_of(name) not in MEASURES:
                 raise ConfigError(f"table.columns: {unknown('metric', name, MEASURES)}")
         require(bool(self.columns), "table.columns", "name at least one score", self.columns)
         require(len(set(self.columns)) == len(self.columns), "table.columns", "name each score once", self.columns)
