@@ -1,6 +1,8 @@
 """Reading a file of records by the end of its name."""
 
+import zlib
 from collections.abc import Callable, Iterator
+from gzip import BadGzipFile
 from pathlib import Path
 
 from tunegrid.data.json_array import read_json_array
@@ -29,9 +31,12 @@ def read_records(path: Path) -> Iterator[Record | Problem]:
     if reader is None:
         raise DataError(f"{path}: a file of no known kind; rename or convert it to one of {', '.join(READERS)}")
     found = False
-    for record in reader(path):
-        found = True
-        yield record
+    try:
+        for record in reader(path):
+            found = True
+            yield record
+    except (EOFError, BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file: {error}; get the file again") from None
     if not found:
         raise DataError(f"{path}: no rows; give it at least one record")
 
