@@ -8,6 +8,7 @@ import numpy as np
 from tunegrid.errors import ConfigError, unknown
 from tunegrid.metrics import (
     Score,
+    agreement,
     bleu,
     calibration,
     chrf,
@@ -66,6 +67,10 @@ MEASURES = {
     "accuracy": Measure(mean),
     "macro_f1": Measure(class_counts.macro_f1),
     "matthews": Measure(class_counts.matthews),
+    "kappa": Measure(class_counts.kappa),
+    "alpha_nominal": Measure(agreement.nominal_alpha),
+    "alpha_ordinal": Measure(agreement.ordinal_alpha),
+    "alpha_interval": Measure(agreement.interval_alpha),
     "pearson": Measure(correlation.correlation, sums=correlation.moments),
     "spearman": Measure(correlation.correlation, sums=correlation.rank_moments),
     "number_rate": Measure(mean),
