@@ -71,3 +71,9 @@ def test_two_row_keys_name_rows_and_the_untrained_model_has_those_that_matter_to
 def test_an_unknown_second_row_key_is_named():
     with pytest.raises(ConfigError, match=r"table\.row: unknown config key 'data\.row'; did you mean data\.rows"):
         group_rows([cell(4)], ["method.rank", "data.row"])
+
+
+def test_a_row_is_not_told_apart_by_settings_it_lacks():
+    shown = cell(None, 0, {"data.shots": 3})
+    rows = group_rows([cell(None), shown, cell(1)], ["method.rank"])
+    assert [row.label for row in rows] == ["base (untrained)", "base (untrained), data.shots=3", "1"]

@@ -108,9 +108,9 @@ def _name(cell: CellRecord, row_keys: Sequence[str]) -> str:
 def _apart(cell: CellRecord, namesakes: Sequence[CellRecord]) -> str:
     """The settings that set a cell apart from others of the same name, as `data.rows=1000`."""
     settings = [result_settings(other) for other in namesakes]
-    keys = [key for key in differing(settings) if key not in REPEAT_KEYS]
     own = result_settings(cell)
-    return ", ".join(f"{key}={own.get(key)}" for key in keys)
+    keys = [key for key in differing(settings) if key not in REPEAT_KEYS and key in own]
+    return ", ".join(f"{key}={own[key]}" for key in keys)
 
 
 def _text(value: Any) -> str:
