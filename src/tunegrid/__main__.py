@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-COMMANDS = ("list", "plan", "table", "score", "sync", "verify", "export", "inspect")
+COMMANDS = (
+    "list",
+    "plan",
+    "table",
+    "score",
+    "compare",
+    "agreement",
+    "sync",
+    "verify",
+    "export",
+    "generate",
+    "inspect",
+)
 
 
 def main() -> int:

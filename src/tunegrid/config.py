@@ -64,6 +64,13 @@ def require(condition: bool, key: str, rule: str, got: object) -> None:
         raise ConfigError(f"{key} must {rule}, got {shown}")
 
 
+def without(key: str, container: Any) -> Any:
+    """Plain containers without the entries called `key`, at any depth."""
+    if isinstance(container, dict):
+        return {name: without(key, entry) for name, entry in container.items() if name != key}
+    return container
+
+
 def leaves(container: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Walk nested plain dicts as (dotted key, value) pairs."""
     if isinstance(container, dict) and container:

@@ -9,6 +9,7 @@ from tunegrid.data import Data
 from tunegrid.hardware import Hardware, Strategy
 from tunegrid.method import Method
 from tunegrid.metrics import Metrics
+from tunegrid.metrics.scored import scored
 from tunegrid.model import Model
 from tunegrid.objective import Objective
 from tunegrid.prompt import Prompt
@@ -71,8 +72,7 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
     meter = Meter()
     record = PackRecord(cells, meter, notes)
     with together(run.hardware, train_along, cells), Progress([cell.title for cell in cells]) as progress:
-        from tunegrid.sampler.decode import decode  # imports torch: the other ranks have started by now
-        from tunegrid.sampler.latency import latencies
+        from tunegrid.sampler.latency import latencies  # imports torch: the other ranks have started by now
 
         with meter.phase(Phase.PREPARING), progress.stage("preparing"):
             tokenizer, data, pack = _prepared(cells)
@@ -82,13 +82,12 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
                 trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
             with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
                 pruned = [place for place, own in enumerate(trained) if own.pruned]
-                answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report, pruned)
+                answers = run.sampler.answers(pack, data, tokenizer, run.hardware, report, pruned)
             with progress.stage("timing"):
                 latency = latencies(pack, run.hardware.latency_tokens)
             with meter.phase(Phase.SCORING), progress.stage("scoring"):
-                references = [question.references for question in data.questions]
                 scores = [
-                    [] if place in pruned else run.metrics.score(of_cell, references)
+                    [] if place in pruned else scored(run.metrics, data.questions, of_cell)
                     for place, of_cell in enumerate(answers)
                 ]
             record.write(pack, data, trained, answers, scores, latency)

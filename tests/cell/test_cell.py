@@ -85,6 +85,17 @@ def test_a_config_is_read_back_as_the_same_cell(tmp_path: Path):
     assert read.title == "lora_r4_s3"
 
 
+def test_the_parts_of_a_mixture_are_read_back_wherever_they_lie(tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(f'{{"prompt": "{i}", "completion": "x"}}\n' for i in range(9)))
+    parts = ("data=mixture", "+data@data.parts.x=records", "+data@data.parts.y=restaurants")
+    written, other = (cell(tmp_path, *parts, f"data.parts.x.path={tmp_path / name}.jsonl") for name in ("a", "b"))
+    assert written.id == other.id
+    written.write_config()
+    read = Cell.load(written.id, cell(tmp_path).run)
+    assert (read.id, read.run.data) == (written.id, written.run.data)
+
+
 def test_a_config_of_a_schema_that_is_not_installed_is_refused(tmp_path: Path):
     written = cell(tmp_path)
     written.write_config()

@@ -108,3 +108,17 @@ def test_a_run_that_does_not_learn_finitely_is_recorded_as_diverged(tmp_path: Pa
     assert result["error"]["rows"] == rows_of_step(0, result["cost"]["steps"], size, total)
     assert "diverged" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_mixture_has_the_scores_of_each_task(tmp_path: Path) -> None:
+    parts = ("data=mixture", "+data@data.parts.few=restaurants", "+data@data.parts.many=restaurants")
+    sizes = [f"data.parts.{name}.{size}" for name in ("few", "many") for size in ("validation_rows=5", "test_rows=2")]
+    rows = ("data.parts.few.rows=20", "data.parts.many.rows=60", "data.parts.many.split_seed=1")
+    columns = ("table.columns=[rougeL,few/rougeL,many/val_loss]",)
+    done = tunegrid(tmp_path, *parts, *sizes, *rows, *columns, "method.rank=1", multirun=True)
+    assert done.returncode == 0, done.stderr
+    (result,) = results(tmp_path)
+    scores = {name: score["value"] for name, score in result["scores"].items()}
+    assert (scores["few/rougeL"] + scores["many/rougeL"]) / 2 == pytest.approx(scores["rougeL"])
+    assert result["config"]["schema"]["data.parts.few"] == "restaurants"
+    assert "few/rougeL" in (tmp_path / "outputs/sweep/table.md").read_text()

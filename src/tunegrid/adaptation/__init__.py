@@ -46,6 +46,10 @@ class Adaptation(ABC):
         """Write what was learned into `folder`, in the format of the library that owns it."""
 
     @abstractmethod
+    def restore(self, model: "Module", name: str, folder: Path) -> "Module":
+        """`attach`, with what `save` wrote in place of initial values; the model is one that cells can share."""
+
+    @abstractmethod
     def load(self, model: "PreTrainedModel", folder: Path) -> "Module":
         """The model as it was published, with what `save` wrote put on it; changes `model`."""
 

@@ -12,7 +12,13 @@ from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
 from tunegrid.adaptation import Adaptation
-from tunegrid.adaptation.peft_files import load_adapter, save_adapter, task_of, without_false_alarms
+from tunegrid.adaptation.peft_files import (
+    load_adapter,
+    restore_adapter,
+    save_adapter,
+    task_of,
+    without_false_alarms,
+)
 from tunegrid.errors import ConfigError
 from tunegrid.model.quantisation import Quantisation
 from tunegrid.model.quantise import forget, rounded
@@ -70,6 +76,9 @@ class PeftLayers(Adaptation):
 
     def save(self, model: Module, name: str, folder: Path) -> None:
         save_adapter(cast(PeftModel, model), name, folder)
+
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        return restore_adapter(model, name, folder)
 
     def before_training(self, model: Module, name: str, rows: Iterable[None]) -> None:
         if self.start is Start.inputs:

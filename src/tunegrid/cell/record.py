@@ -14,9 +14,11 @@ from tunegrid.hardware.machine import device_of
 from tunegrid.hardware.meter import Meter, Phase
 from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
+from tunegrid.metrics.by_task import by_task
 from tunegrid.metrics.likelihood import likelihood_scores
 from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective import Trained
+from tunegrid.sampler import Answer
 from tunegrid.tracker import RunInfo
 from tunegrid.tracker.process import MirrorProcess
 
@@ -68,7 +70,7 @@ class PackRecord:
         pack: "Pack",
         data: "PreparedData",
         trained: Sequence[Trained],
-        answers: Sequence[Sequence[str]],
+        answers: Sequence[Sequence[Answer]],
         scores: Sequence[Sequence[Score | Unavailable]],
         latencies: "Latencies",
     ) -> None:
@@ -78,11 +80,17 @@ class PackRecord:
             member = pack.members[i]
             cell.write_answers(
                 [
-                    AnswerRow(key=q.key, prompt=q.prompt, answer=answer, references=tuple(q.references))
+                    AnswerRow(
+                        key=q.key,
+                        prompt=q.prompt,
+                        answer=answer.text,
+                        references=tuple(q.references),
+                        log_likelihoods=answer.log_likelihoods,
+                    )
                     for q, answer in zip(data.questions if answers[i] else [], answers[i], strict=True)
                 ]
             )
-            all_scores = [*likelihood_scores(trained[i].validation), *scores[i]]
+            all_scores = with_tasks(trained[i], scores[i], data)
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
             with full_disk_told(cell.path("adapter")):
                 pack.attached[member.name].save(cell.path("adapter"))
@@ -150,6 +158,16 @@ class PackRecord:
             token_latency_s=latencies.own.get(member.name),
             base_token_latency_s=latencies.base,
         )
+
+
+def with_tasks(
+    trained: Trained, scores: Sequence[Score | Unavailable], data: "PreparedData"
+) -> list[Score | Unavailable]:
+    """A cell's scores, then those of each task of a mixture."""
+    likelihoods, answered = likelihood_scores(trained.validation), [s for s in scores if isinstance(s, Score)]
+    tasks = [data.tasks[place] for place in data.validation.tasks] if data.tasks else []
+    apart = [*by_task(likelihoods, tasks), *by_task(answered, [question.task for question in data.questions])]
+    return [*likelihoods, *scores, *apart]
 
 
 def _memory(pack: "Pack", meter: Meter) -> TrainingMemory:

@@ -32,6 +32,14 @@ class Example:
     """Every answer that counts as right; training makes one row of each."""
     turns: tuple[Turn, ...] = ()
     """For chat data: the conversation before the answer. Empty where `fields` hold the prompt."""
+    choices: tuple[str, ...] = ()
+    """Where the answer is one of a few given ones: all of them, in the source's order."""
+    gold: tuple[int, ...] = ()
+    """Which of `choices` are right, by index."""
+    rejected: tuple[str, ...] = ()
+    """For preference data: the worse answer to each of `references`."""
+    task: str | None = None
+    """The part of a mixture that it is from."""
 
 
 @dataclass(frozen=True, slots=True)

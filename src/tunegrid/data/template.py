@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tunegrid.errors import ConfigError, unknown
 
@@ -29,11 +29,15 @@ class Template:
 
     def input_text(self, fields: Mapping[str, str]) -> str:
         """The prompt side of an example. Raises `ConfigError` for a column the data does not have."""
-        return _render("data.template.input", self.input, fields)
+        return render("data.template.input", self.input, fields)
+
+    def columns(self) -> list[str]:
+        """Those that the prompt side reads."""
+        return _names(self.input)
 
     def target_text(self, fields: Mapping[str, str], reference: str) -> str:
         """The completion side of an example with one of its references."""
-        return _render("data.template.target", self.target, {**fields, REFERENCE: reference})
+        return render("data.template.target", self.target, {**fields, REFERENCE: reference})
 
 
 @cache
@@ -58,7 +62,8 @@ def _check_syntax(key: str, source: str) -> None:
         raise ConfigError(f"{key} must be a Jinja template: {error.message} in {source!r}") from None
 
 
-def _render(key: str, source: str, fields: Mapping[str, str]) -> str:
+def render(key: str, source: str, fields: Mapping[str, Any]) -> str:
+    """The text of a Jinja source called `key`. Raises `ConfigError` for a column that `fields` does not have."""
     from jinja2 import TemplateError, UndefinedError
 
     try:

@@ -1,12 +1,12 @@
-"""CIDEr (Vedantam et al. 2015) as the COCO caption scorer computes it: the variant that the paper calls CIDEr-D.
+"""CIDEr (Vedantam et al. 2015): cosine of tf-idf vectors of n-grams, averaged over n = 1 … 4 and references, times 10.
 
-Cosine of tf-idf vectors of n-grams, n = 1 … 4, with counts clipped to the reference's and a Gaussian penalty on the
-difference in length (σ = 6), averaged over n and references, times 10.
+The COCO caption scorer's, and so the E2E scorer's, is the variant that the paper calls CIDEr-D: weights are clipped to
+the reference's, and there is a Gaussian penalty on the difference in length (σ = 6).
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ _TWO_SIGMA_SQUARED = 2 * 6.0**2
 
 
 @dataclass(frozen=True, slots=True)
-class _Vector:
+class Vector:
     """tf-idf weights of one text."""
 
     weights: dict[Ngram, float]
@@ -28,10 +28,16 @@ class _Vector:
     """Number of bigrams: the length the scorer compares."""
 
 
-def statistics(answers: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> np.ndarray:
+Similarity = Callable[[Vector, Vector], float]
+
+
+def statistics(
+    answers: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]], similarity: Similarity
+) -> np.ndarray:
     """(instances, 2): the score of an instance (0 … 10) and 1; the corpus value is their mean.
 
-    The document frequencies come from the references of all instances, so they stay fixed under resampling.
+    `similarity`: `cosine` for CIDEr, `penalised` for CIDEr-D. The document frequencies come from the references of all
+    instances, so they stay fixed under resampling.
     """
     counts = [[count_ngrams(reference, LONGEST) for reference in several] for several in references]
     documents: Counter[Ngram] = Counter()
@@ -43,32 +49,43 @@ def statistics(answers: Sequence[Sequence[str]], references: Sequence[Sequence[S
         _cider(
             _vector(count_ngrams(answer, LONGEST), rarity, unseen),
             [_vector(count, rarity, unseen) for count in several],
+            similarity,
         )
         for answer, several in zip(answers, counts, strict=True)
     ]
     return np.array([[score, 1.0] for score in scores], dtype=np.float64).reshape(len(scores), 2)
 
 
-def _vector(counts: Counter[Ngram], rarity: dict[Ngram, float], unseen: float) -> _Vector:
+def _vector(counts: Counter[Ngram], rarity: dict[Ngram, float], unseen: float) -> Vector:
     weights = {ngram: count * rarity.get(ngram, unseen) for ngram, count in counts.items()}
     squares = [0.0] * LONGEST
     for ngram, weight in weights.items():
         squares[len(ngram) - 1] += weight * weight
     length = sum(count for ngram, count in counts.items() if len(ngram) == 2)
-    return _Vector(weights, tuple(math.sqrt(square) for square in squares), length)
+    return Vector(weights, tuple(math.sqrt(square) for square in squares), length)
 
 
-def _cider(answer: _Vector, references: Sequence[_Vector]) -> float:
-    return 10 * sum(_similarity(answer, reference) for reference in references) / len(references)
+def _cider(answer: Vector, references: Sequence[Vector], similarity: Similarity) -> float:
+    return 10 * sum(similarity(answer, reference) for reference in references) / len(references)
 
 
-def _similarity(answer: _Vector, reference: _Vector) -> float:
+def cosine(answer: Vector, reference: Vector) -> float:
+    """Mean over n of the cosines."""
+    return _mean_cosine(answer, reference, lambda weight, other: weight * other)
+
+
+def penalised(answer: Vector, reference: Vector) -> float:
     """Mean over n of the clipped cosines, times the penalty on the difference in length."""
+    clipped = _mean_cosine(answer, reference, lambda weight, other: min(weight, other) * other)
+    return clipped * math.exp(-((answer.length - reference.length) ** 2) / _TWO_SIGMA_SQUARED)
+
+
+def _mean_cosine(answer: Vector, reference: Vector, product: Callable[[float, float], float]) -> float:
     products = [0.0] * LONGEST
     for ngram, weight in answer.weights.items():
         other = reference.weights.get(ngram)
         if other is not None:
-            products[len(ngram) - 1] += min(weight, other) * other
+            products[len(ngram) - 1] += product(weight, other)
     norms = (one * two for one, two in zip(answer.norms, reference.norms, strict=True))
     cosines = [product / norm if norm else 0.0 for product, norm in zip(products, norms, strict=True)]
-    return math.fsum(cosines) / LONGEST * math.exp(-((answer.length - reference.length) ** 2) / _TWO_SIGMA_SQUARED)
+    return math.fsum(cosines) / LONGEST

@@ -150,7 +150,7 @@ class Steps(Dataset[list[CellRows]]):
 
 def rows_at(rows: TokenizedRows, indices: Sequence[int]) -> list[Row]:
     """Some rows as tensors."""
-    return [Row(_ids(rows.prompt(i)), _ids(rows.completion(i))) for i in indices]
+    return [Row(_ids(rows.prompt(i)), _ids(rows.completion(i)), int(rows.tasks[i])) for i in indices]
 
 
 def _ids(side: np.ndarray) -> Tensor:

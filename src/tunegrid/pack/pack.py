@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ class Member:
     """A valid name for an adapter, unique in the pack."""
     method: Method
     seed: int
+    saved: Path | None = None
+    """The folder of what it has learned; None: it begins."""
 
 
 class Pack:
@@ -66,7 +69,7 @@ class Pack:
         adapted: nn.Module = self.base
         for member, adaptation in zip(self.members, adaptations, strict=True):
             torch.manual_seed(stream(member.seed, "adapter"))
-            adapted = adaptation.attach(adapted, member.name)
+            adapted = _put_on(adapted, member, adaptation)
         for adaptation in adaptations:
             adaptation.route(adapted, self.router)
         adapted.eval()
@@ -81,7 +84,7 @@ class Pack:
         if not self.attached[name].adaptation.virtual_tokens():
             return list(rows)
         virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
-        return [Row(torch.cat([virtual, row.prompt]), row.completion) for row in rows]
+        return [replace(row, prompt=torch.cat([virtual, row.prompt])) for row in rows]
 
     def is_of_base(self, parameter: nn.Parameter) -> bool:
         """Whether a parameter is the base model's own."""
@@ -105,6 +108,12 @@ class Pack:
                 yield
         finally:
             contiguous.remove()
+
+
+def _put_on(model: nn.Module, member: Member, adaptation: Adaptation) -> nn.Module:
+    if member.saved is None:
+        return adaptation.attach(model, member.name)
+    return adaptation.restore(model, member.name, member.saved)
 
 
 def _contiguous(head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -107,15 +107,21 @@ def _of_validation(cell: Cell, rows: int) -> Callable[[Result], float | None]:
 
 def _of_generation(cell: Cell, rows: int) -> Callable[[Result], float | None]:
     """Seconds of the cell's answers, by what an answer of at most so many tokens took in a result."""
-    sampler = cell.run.sampler
-    own = sampler.max_new_tokens * sampler.rows_per_prompt()
+    own = _most_tokens(cell.config)
 
     def seconds(result: Result) -> float | None:
-        settings = result.config["sampler"]
-        there = settings["max_new_tokens"] * settings.get("beams", 1)
+        there = _most_tokens(result.config)
+        if not own or not there:  # an answer that is chosen is like no answer that is decoded
+            return _times(_share(cell, result, "test_rows", rows), result.cost.generation_s) if own == there else None
         return _times(_share(cell, result, "test_rows", rows), result.cost.generation_s, own / there)
 
     return seconds
+
+
+def _most_tokens(config: Any) -> int:
+    """That an answer takes at most, in all of its beams; 0 where it is chosen from given ones."""
+    settings = config["sampler"]
+    return int(settings.get("max_new_tokens", 0) * settings.get("beams", 1))
 
 
 def _validations(steps: int, every: int) -> int:
