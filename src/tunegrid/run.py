@@ -123,4 +123,4 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
     strict = run.sweep.pack is PackMode.strict
-    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer)
+    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer, data.tasks)

@@ -42,10 +42,13 @@ class Pack:
         pad: int,
         strict: bool = False,
         tokenizer: PreTrainedTokenizerBase | None = None,
+        tasks: Sequence[str] = (),
     ):
         self.members = tuple(members)
         self.strict = strict
         """Give each cell its own passes, so that its matrix products have the shapes that they have alone."""
+        self.tasks = tuple(tasks)
+        """The parts of a mixture; empty where there is one task."""
         self.base = base
         base.eval()  # no dropout but the adapters' own, which the router draws
         base.requires_grad_(False)
@@ -53,8 +56,9 @@ class Pack:
         self.router = Router()
         self._base_sizes = {id(p): entries(p) for p in base.parameters()}
         adaptations = [member.method.adaptation() for member in members]
-        if tokenizer is not None:
-            for adaptation in adaptations:
+        for adaptation in adaptations:
+            adaptation.expect(len(self.tasks) or 1)
+            if tokenizer is not None:
                 adaptation.read(tokenizer)
         self.adapted = self._adapt(adaptations)
         self.attached = {
@@ -75,16 +79,20 @@ class Pack:
         adapted.eval()
         return adapted.requires_grad_(False)
 
-    def own_prompt(self, name: str, prompt: Sequence[int]) -> list[int]:
-        """A prompt as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""
-        return [*(-1 - place for place in range(self.attached[name].adaptation.virtual_tokens())), *prompt]
+    def place_of(self, task: str | None) -> int:
+        """A task's place among those of the data."""
+        return 0 if task is None else self.tasks.index(task)
+
+    def own_prompt(self, name: str, prompt: Sequence[int], task: int = 0) -> list[int]:
+        """A prompt of a task as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""
+        return [*(-1 - number for number in self.attached[name].adaptation.virtual_tokens(task)), *prompt]
 
     def own_rows(self, name: str, rows: Sequence[Row]) -> list[Row]:
         """Training rows as cell `name` has them."""
         if not self.attached[name].adaptation.virtual_tokens():
             return list(rows)
-        virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
-        return [replace(row, prompt=torch.cat([virtual, row.prompt])) for row in rows]
+        fronts = {task: torch.tensor(self.own_prompt(name, [], task)) for task in {row.task for row in rows}}
+        return [replace(row, prompt=torch.cat([fronts[row.task], row.prompt])) for row in rows]
 
     def is_of_base(self, parameter: nn.Parameter) -> bool:
         """Whether a parameter is the base model's own."""

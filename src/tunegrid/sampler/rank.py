@@ -28,7 +28,7 @@ def rank(
     The likelihood is that of the choice alone, not of the token that would end it: so has lm-evaluation-harness it. Of
     choices that are equally likely the first is taken.
     """
-    rows = list(_rows(questions))
+    rows = list(_rows(pack, questions))
     asked = [member.name for place, member in enumerate(pack.members) if place not in silent]
     found = dict(zip(asked, _log_likelihoods(pack, asked, rows, tokens_per_pass, report), strict=True))
     ends = list(accumulate(len(question.choices) for question in questions))[:-1]
@@ -43,11 +43,11 @@ def rank(
     ]
 
 
-def _rows(questions: Sequence[Question]) -> Iterator[Row]:
+def _rows(pack: Pack, questions: Sequence[Question]) -> Iterator[Row]:
     """A row for each choice of each question in turn."""
     for question in questions:
-        prompt = torch.tensor(question.prompt_ids)
-        yield from (Row(prompt, torch.tensor(ids)) for ids in question.choice_ids)
+        prompt, task = torch.tensor(question.prompt_ids), pack.place_of(question.task)
+        yield from (Row(prompt, torch.tensor(ids), task) for ids in question.choice_ids)
 
 
 def _log_likelihoods(
