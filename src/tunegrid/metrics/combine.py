@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunegrid.errors import ConfigError, unknown
-from tunegrid.metrics import Score, bleu, likelihood, meteor_formula, nist, sacre_bleu
+from tunegrid.metrics import (
+    Score,
+    bleu,
+    forgetting,
+    likelihood,
+    meteor_formula,
+    multiple_choice,
+    nist,
+    sacre_bleu,
+)
 
 Combine = Callable[[np.ndarray], np.ndarray]
 
@@ -38,6 +47,10 @@ MEASURES = {
     "exact_match": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "general_perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "perplexity_change": Measure(forgetting.perplexity_change, higher_is_better=False),
+    "held_out_accuracy": Measure(multiple_choice.normalised_accuracy),
+    "held_out_change": Measure(mean),
 }
 
 
