@@ -14,8 +14,10 @@ from tunegrid.metrics import (
     chrf,
     class_counts,
     correlation,
+    forgetting,
     likelihood,
     meteor_formula,
+    multiple_choice,
     nist,
     sacre_bleu,
     ter,
@@ -88,6 +90,10 @@ MEASURES = {
     "flexible_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "general_perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "perplexity_change": Measure(forgetting.perplexity_change, higher_is_better=False),
+    "held_out_accuracy": Measure(multiple_choice.normalised_accuracy),
+    "held_out_change": Measure(mean),
 }
 
 
