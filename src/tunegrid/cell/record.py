@@ -14,7 +14,6 @@ from tunegrid.hardware.machine import device_of
 from tunegrid.hardware.meter import Meter, Phase
 from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
-from tunegrid.metrics.likelihood import likelihood_scores
 from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective import Trained
 from tunegrid.tracker import RunInfo
@@ -82,7 +81,8 @@ class PackRecord:
                     for q, answer in zip(data.questions if answers[i] else [], answers[i], strict=True)
                 ]
             )
-            all_scores = [*likelihood_scores(trained[i].validation), *scores[i]]
+            validated = cell.run.objective.statistics(trained[i].validation)
+            all_scores = [*(Score(name, rows) for name, rows in validated.items()), *scores[i]]
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
             with full_disk_told(cell.path("adapter")):
                 pack.attached[member.name].save(cell.path("adapter"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunegrid.errors import ConfigError, unknown
-from tunegrid.metrics import Score, bleu, likelihood, meteor_formula, nist, sacre_bleu
+from tunegrid.metrics import Score, bleu, likelihood, meteor_formula, nist, preference, sacre_bleu
 
 Combine = Callable[[np.ndarray], np.ndarray]
 
@@ -38,6 +38,10 @@ MEASURES = {
     "exact_match": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "reward": Measure(mean),
+    "kl": Measure(mean, higher_is_better=False),
+    "pair_accuracy": Measure(mean),
+    "pair_calibration_error": Measure(preference.calibration_error, higher_is_better=False),
 }
 
 
