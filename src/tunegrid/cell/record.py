@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tunegrid.atomic import full_disk_told
 from tunegrid.cell.cell import AnswerRow, Cell
 from tunegrid.cell.provenance import commit, now, versions
@@ -17,7 +19,6 @@ from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
 from tunegrid.metrics.by_task import by_task
 from tunegrid.metrics.forgetting import BeforeAfter, Remembered, forgetting_scores
-from tunegrid.metrics.likelihood import likelihood_scores
 from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective import Trained
 from tunegrid.sampler import Answer
@@ -94,7 +95,8 @@ class PackRecord:
                 ]
             )
             forgotten = forgetting_scores(own) if (own := asked[i]) else []
-            all_scores = [*with_tasks(trained[i], scores[i], data), *forgotten]
+            validated = cell.run.objective.statistics(trained[i].validation)
+            all_scores = [*with_tasks(validated, scores[i], data), *forgotten]
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
             with full_disk_told(cell.path("adapter")):
                 pack.attached[member.name].save(cell.path("adapter"))
@@ -167,13 +169,14 @@ class PackRecord:
 
 
 def with_tasks(
-    trained: Trained, scores: Sequence[Score | Unavailable], data: "PreparedData"
+    validated: Mapping[str, np.ndarray], scores: Sequence[Score | Unavailable], data: "PreparedData"
 ) -> list[Score | Unavailable]:
     """A cell's scores, then those of each task of a mixture."""
-    likelihoods, answered = likelihood_scores(trained.validation), [s for s in scores if isinstance(s, Score)]
+    of_rows = [Score(name, rows) for name, rows in validated.items()]
+    answered = [score for score in scores if isinstance(score, Score)]
     tasks = [data.tasks[place] for place in data.validation.tasks] if data.tasks else []
-    apart = [*by_task(likelihoods, tasks), *by_task(answered, [question.task for question in data.questions])]
-    return [*likelihoods, *scores, *apart]
+    apart = [*by_task(of_rows, tasks), *by_task(answered, [question.task for question in data.questions])]
+    return [*of_rows, *scores, *apart]
 
 
 def _memory(pack: "Pack", meter: Meter) -> TrainingMemory:

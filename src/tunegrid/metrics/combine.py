@@ -19,6 +19,7 @@ from tunegrid.metrics import (
     meteor_formula,
     multiple_choice,
     nist,
+    preference,
     sacre_bleu,
     ter,
 )
@@ -94,6 +95,10 @@ MEASURES = {
     "perplexity_change": Measure(forgetting.perplexity_change, higher_is_better=False),
     "held_out_accuracy": Measure(multiple_choice.normalised_accuracy),
     "held_out_change": Measure(mean),
+    "reward": Measure(mean),
+    "kl": Measure(mean, higher_is_better=False),
+    "pair_accuracy": Measure(mean),
+    "pair_calibration_error": Measure(preference.calibration_error, higher_is_better=False),
 }
 
 
