@@ -49,7 +49,7 @@ def identity(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -
     """A hash of everything that can change a token: source, choice of rows, templates, prompt, tokenizer."""
     parts = {
         "format": FORMAT,
-        "source": [type(data).__name__, data.fingerprint()],
+        "source": [type(data).__name__, data.identity()],
         "data": without("path", plain(data)),
         "prompt": [type(prompt).__name__, plain(prompt)],
         "tokenizer": _tokenizer_content(tokenizer),
