@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tunegrid.config import plain, without
 from tunegrid.data import Data, Example, LongRows
+from tunegrid.data.copies_report import copies_report
 from tunegrid.data.selection import Pair, select
 from tunegrid.data.token_cache import FORMAT, default_folder, load, store
 from tunegrid.data.token_rows import PreparedData, Question, TokenizedRows
@@ -72,7 +73,6 @@ def _tokenizer_content(tokenizer: "PreTrainedTokenizerBase") -> list[object]:
 class _Part:
     rows: TokenizedRows
     notes: list[str]
-    prompts: set[str]
 
 
 def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, fingerprint: str) -> PreparedData:
@@ -87,9 +87,7 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
     questions = writer.questions(chosen.test)
     stops = {encoder.stop[-1], tokenizer.eos_token_id} - {None}
     notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
-    shared = sum(question.prompt in train.prompts for question in questions)
-    if shared:
-        notes.append(f"test: {shared} of the prompts are also training prompts")
+    notes += copies_report(data, chosen)
     stop_ids = tuple(sorted(stops))
     return PreparedData(train.rows, validation.rows, questions, stop_ids, fingerprint, tuple(notes), tasks)
 
@@ -143,7 +141,7 @@ class _Writer:
         rows = [(prompts[id(example)], completion) for (example, _), completion in zip(pairs, completions, strict=True)]
         kept, notes = self._fitting(name, pairs, rows)
         tasks = [self.tasks.index(task) if task else 0 for task in (pairs[place][0].task for place in kept)]
-        return _Part(TokenizedRows.of(list(kept.values()), tasks), notes, set(texts))
+        return _Part(TokenizedRows.of(list(kept.values()), tasks), notes)
 
     def _fitting(
         self, name: str, pairs: Sequence[Pair], rows: list[tuple[list[int], list[int]]]
