@@ -20,6 +20,7 @@ COMMANDS = (
     "export",
     "generate",
     "inspect",
+    "data",
 )
 
 

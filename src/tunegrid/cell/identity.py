@@ -95,7 +95,7 @@ class Fingerprints:
 
     def of_data(self, data: "Data") -> str:
         """The data's fingerprint, computed once."""
-        return self._once(data, data.fingerprint)
+        return self._once(data, data.identity)
 
     def of_model(self, model: "Model") -> str:
         """The model's identity, computed once."""
