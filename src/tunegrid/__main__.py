@@ -15,6 +15,7 @@ COMMANDS = (
     "score",
     "compare",
     "agreement",
+    "perturb",
     "sync",
     "verify",
     "export",
