@@ -156,8 +156,9 @@ def row_heading(table: Table) -> str:
 
 
 def short_key(key: str) -> str:
-    """`method.rank` → `rank`."""
-    return key.rpartition(".")[2]
+    """`method.rank` → `rank`, `method.kind` → `method`."""
+    group, _, last = key.rpartition(".")
+    return group.rpartition(".")[2] if group and last in ("kind", "name") else last
 
 
 def duration(seconds: float | None) -> str:
