@@ -1,12 +1,13 @@
 """What tiny models make of passages and items, against transformers' and PEFT's own logits."""
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from shipped import METHODS, method_of
-from tiny_models import full, gpt2, llama, lora, t5
+from tiny_models import gpt2, llama, lora, t5
 from tiny_training import MACHINE, data, members, sft, train
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -14,7 +15,7 @@ from transformers import PreTrainedModel
 from tunegrid.errors import ConfigError
 from tunegrid.forgetting import Item, Material
 from tunegrid.forgetting.recall import Recall
-from tunegrid.method import Method
+from tunegrid.method import Alone
 from tunegrid.model.byte_tokenizer import byte_tokenizer
 from tunegrid.model.quantise import quantise
 from tunegrid.model.split_attention import split
@@ -52,7 +53,7 @@ def expected(model: PreTrainedModel, recall: Recall) -> tuple[list[float], list[
     """Nats of the passages, and which items are right by nats per character."""
     right, choices = [], iter(recall.choices)
     for item in recall.items:
-        each = [nats(model, row.prompt, row.completion) for row, _ in zip(choices, item.choices, strict=False)]
+        each = [nats(model, row.prompt, row.completion) for row in islice(choices, len(item.choices))]
         right.append(float(np.argmin(np.array(each) / [len(choice) for choice in item.choices]) == item.answer))
     return [nats(model, row.prompt, row.completion) for row in recall.passages], right
 
@@ -95,9 +96,10 @@ def base_of(option: str, model: str) -> PreTrainedModel:
 @pytest.mark.parametrize("option", METHODS)
 def test_the_base_alone_is_found_behind_every_method(option: str) -> None:
     pack = pack_of(option)
-    with torch.no_grad():
-        for parameter in (p for m in pack.members for p in pack.trainable(m).values() if not pack.is_of_base(p)):
-            parameter.add_(0.5)  # a method that took part in the base's rows would show
+    if not isinstance(method_of(option).pack_family(), Alone):  # one that is alone is asked before it has changed
+        with torch.no_grad():
+            for parameter in pack.trainable(pack.members[0]).values():
+                parameter.add_(0.5)
     found = recall_of(pack).of_base()
     assert found is not None
     plain = recall_of(Pack(base_of(option, pack.base.config.model_type), members(method_of("base")), 0)).of_base()
@@ -105,9 +107,9 @@ def test_the_base_alone_is_found_behind_every_method(option: str) -> None:
     assert found.text == pytest.approx(plain.text, abs=1e-3)
 
 
-@pytest.mark.parametrize("method", [lora(4), method_of("prompt_tuning"), method_of("prefix"), full()], ids=str)
-def test_a_member_is_asked_as_what_it_saves_would_be(method: Method, tmp_path: Path) -> None:
-    pack = train(members(method), [sft(steps=3, learning_rate=3e-2)], tmp_path, base=split(gpt2())).pack
+@pytest.mark.parametrize("option", ["lora", "prompt_tuning", "prefix", "full"])
+def test_a_member_is_asked_as_what_it_saves_would_be(option: str, tmp_path: Path) -> None:
+    pack = train(members(method_of(option)), [sft(steps=3, learning_rate=3e-2)], tmp_path, base=split(gpt2())).pack
     (tmp_path / "adapter").mkdir()
     pack.attached[pack.members[0].name].save(tmp_path / "adapter")
     recall = recall_of(pack)
