@@ -70,7 +70,7 @@ class Ppo(Objective):
     """λ of the generalised advantages: 1 is the return, 0 the surprise of one token."""
     entropy_weight: float
     whiten_rewards: bool
-    """Divide the rewards of an update by their standard deviation."""
+    """Bring the rewards of an update to variance 1 around their mean."""
     kl_coefficient: float
     """β: reward that a nat of distance from the reference costs; where it adapts, at the start."""
     kl_target: float | None

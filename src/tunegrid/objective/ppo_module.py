@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
-from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import AdamW
 
@@ -79,7 +78,8 @@ class PpoModule(LightningModule):
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Take every optimiser step of an update; returns means over its tokens and steps."""
-        optimizer = cast(LightningOptimizer, self.optimizers())
+        optimizer = self.optimizer
+        assert optimizer is not None
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * self.state.learning_rate() / self.state.objective.learning_rate
         found: defaultdict[str, list[float]] = defaultdict(list)
@@ -120,12 +120,12 @@ class PpoModule(LightningModule):
             self._add(found, self._value(piece, *(side[start:stop] for side in of_value)), tokens)
         penalty = self.state.attached.penalty()
         if penalty is not None:
-            self.manual_backward(penalty)
+            penalty.backward()
         return dict(found)
 
     def _add(self, found: dict[str, float], of_tokens: dict[str, Tensor], tokens: int) -> None:
         """Go back from the mean of the `loss` of a pass's tokens, and take its share of the means."""
-        self.manual_backward(of_tokens.pop("loss").sum() / tokens)
+        (of_tokens.pop("loss").sum() / tokens).backward()
         if "ratio" in of_tokens:
             largest = float(of_tokens.pop("ratio").max())
             found["largest_ratio"] = max(found["largest_ratio"], largest)
