@@ -1,12 +1,16 @@
 """VB-LoRA: LoRAs put together from one bank of vectors (Li et al. 2024, arXiv 2405.15179)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import VBLoRAConfig
@@ -48,6 +52,17 @@ class Vblora(Method):
 
     def pack_family(self) -> str:
         return "vblora"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        h, b, r = self.vectors, self.vector_length, self.rank
+        found = in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: r * (i + o) * h // b,
+            kept=lambda i, o: r,
+            inputs=True,
+            whole=lambda i, o: 3 * r * (i + o),
+        )
+        return replace(found, trained=found.trained + h * b)
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

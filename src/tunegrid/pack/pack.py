@@ -45,6 +45,7 @@ class Pack:
         tasks: Sequence[str] = (),
     ):
         self.members = tuple(members)
+        self.pad, self.tokenizer = pad, tokenizer
         self.strict = strict
         """Give each cell its own passes, so that its matrix products have the shapes that they have alone."""
         self.tasks = tuple(tasks)
@@ -55,11 +56,7 @@ class Pack:
         self.forward: Forward = choose_forward(base, pad)
         self.router = Router()
         self._base_sizes = {id(p): entries(p) for p in base.parameters()}
-        adaptations = [member.method.adaptation() for member in members]
-        for adaptation in adaptations:
-            adaptation.expect(len(self.tasks) or 1)
-            if tokenizer is not None:
-                adaptation.read(tokenizer)
+        adaptations = [self._adaptation(member) for member in members]
         self.adapted = self._adapt(adaptations)
         self.attached = {
             member.name: Attached(adaptation, self.adapted, member.name)
@@ -68,6 +65,13 @@ class Pack:
         for member in members:
             for parameter in self.trainable(member).values():
                 parameter.requires_grad_(True)
+
+    def _adaptation(self, member: Member) -> Adaptation:
+        adaptation = member.method.adaptation()
+        adaptation.expect(len(self.tasks) or 1)
+        if self.tokenizer is not None:
+            adaptation.read(self.tokenizer)
+        return adaptation
 
     def _adapt(self, adaptations: Sequence[Adaptation]) -> nn.Module:
         adapted: nn.Module = self.base
@@ -79,9 +83,21 @@ class Pack:
         adapted.eval()
         return adapted.requires_grad_(False)
 
+    def add(self, member: Member) -> None:
+        """Attach parameters that help to train a cell, and are no cell of the pack."""
+        adaptation = self._adaptation(member)
+        torch.manual_seed(stream(member.seed, "adapter"))
+        self.adapted = adaptation.attach(self.adapted, member.name)
+        adaptation.route(self.adapted, self.router)
+        self.adapted.eval()
+        self.attached[member.name] = Attached(adaptation, self.adapted, member.name)
+        for name in self.attached:
+            for parameter in self.attached[name].trainable().values():
+                parameter.requires_grad_(True)
+
     def place_of(self, task: str | None) -> int:
-        """A task's place among those of the data."""
-        return 0 if task is None else self.tasks.index(task)
+        """A task's place among those of the data; 0 where it is none of them."""
+        return self.tasks.index(task) if task in self.tasks else 0
 
     def own_prompt(self, name: str, prompt: Sequence[int], task: int = 0) -> list[int]:
         """A prompt of a task as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""

@@ -97,6 +97,7 @@ TIMES: tuple[tuple[str, Show], ...] = (
     ("cells in pack", lambda cost: count(cost.pack_size)),
     ("evaluation", lambda cost: duration(cost.evaluation_s)),
     ("generation", lambda cost: duration(cost.generation_s)),
+    ("forgetting", lambda cost: duration(cost.forgetting_s)),
     ("steps", lambda cost: count(cost.steps)),
     ("tokens/s", lambda cost: count(cost.tokens_per_second)),
     ("per token decoded", lambda cost: milliseconds(cost.token_latency_s)),
@@ -155,8 +156,9 @@ def row_heading(table: Table) -> str:
 
 
 def short_key(key: str) -> str:
-    """`method.rank` → `rank`."""
-    return key.rpartition(".")[2]
+    """`method.rank` → `rank`, `method.kind` → `method`."""
+    group, _, last = key.rpartition(".")
+    return group.rpartition(".")[2] if group and last in ("kind", "name") else last
 
 
 def duration(seconds: float | None) -> str:
