@@ -32,6 +32,8 @@ class Vblora(Method):
     """b: it divides the inputs and outputs of every layer."""
     top_k: int
     """k."""
+    logits_rate_ratio: float
+    """The logits' learning rate over the bank's."""
     targets: list[str]
     """As for LoRA: roles or last names of linear layers, or [all-linear]."""
 
@@ -39,6 +41,7 @@ class Vblora(Method):
         require(self.rank >= 1, "method.rank", "be at least 1", self.rank)
         require(self.vector_length >= 1, "method.vector_length", "be at least 1", self.vector_length)
         require(1 <= self.top_k <= self.vectors, "method.top_k", f"be 1 to method.vectors, {self.vectors}", self.top_k)
+        require(self.logits_rate_ratio > 0, "method.logits_rate_ratio", "be above 0", self.logits_rate_ratio)
         require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
 
     def check(self, model: Model) -> None:
@@ -64,7 +67,7 @@ class Vblora(Method):
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers
 
-        return PeftLayers(self._peft)
+        return PeftLayers(self._peft, {"vblora_logits": self.logits_rate_ratio})
 
     def _peft(self, model: "PreTrainedModel") -> "VBLoRAConfig":
         from peft import VBLoRAConfig
