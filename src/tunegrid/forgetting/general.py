@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 
 from tunegrid.config import schema
-from tunegrid.data.json_lines import read_json_lines
 from tunegrid.data.record import Problem, Record
+from tunegrid.data.record_file import read_records
 from tunegrid.data.record_format import RecordError, text_of
 from tunegrid.errors import DataError
 from tunegrid.forgetting import Forgetting, Item, Material
@@ -73,7 +73,7 @@ def _lines(path: Path) -> Iterator[Line]:
 
 def read_items(path: Path) -> Iterator[Item]:
     """The items of a JSONL file. Raises `DataError` naming `file:line: key` of the first that cannot be used."""
-    for record in read_json_lines(path):
+    for record in read_records(path):
         if isinstance(record, Problem):
             raise DataError(f"{path}:{record.line}: {record.text}")
         try:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tunegrid.data.json_lines import read_json_lines
 from tunegrid.data.record import Problem
+from tunegrid.data.record_file import read_records
 from tunegrid.errors import DataError
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ def _column(path: Path, key: str, convert: Callable[[Any], T | None], wanted: st
     if not path.is_file():
         raise DataError(f"{path}: no such file; give a text file, or {SUFFIX} with one JSON object a line")
     column = []
-    for record in read_json_lines(path):
+    for record in read_records(path):
         if isinstance(record, Problem):
             raise DataError(f"{path}:{record.line}: {record.text}")
         if key not in record.columns:
