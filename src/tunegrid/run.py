@@ -59,6 +59,8 @@ class Run:
         divided = self.hardware.strategy is Strategy.fsdp
         possible = not divided or self.method.quantisation() is None
         require(possible, "hardware.strategy", "be ddp or single for a base in four bits", self.hardware.strategy)
+        rule = "be ddp or single for bitsandbytes' optimisers; objective.optimizer=adamw is divided"
+        require(not divided or self.objective.divisible(), "hardware.strategy", rule, self.hardware.strategy)
 
 
 def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
