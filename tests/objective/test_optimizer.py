@@ -54,7 +54,7 @@ def test_means_in_8_bits_are_saved_as_such(tmp_path: Path) -> None:
 
 
 def test_divided_over_ranks_it_is_refused() -> None:
-    overrides = ["hardware.strategy=fsdp", "objective.optimizer=paged_adamw"]
+    overrides = ["hardware.strategy=fsdp", "hardware.devices=2", "objective.optimizer=paged_adamw"]
     with composed(overrides) as (loader, master):
         config = without_hydra(loader.load_sweep_config(master, overrides))
     with pytest.raises(ConfigError, match=r"hardware.strategy must be ddp or single for bitsandbytes' optimisers"):
