@@ -78,3 +78,17 @@ def test_plain_text_needs_no_prompt(make_data, tmp_path):
     (tmp_path / "story.txt").write_text("One.\n\nTwo.\n\nThree.\n")
     chosen = check(make_data("records", f"data.path={tmp_path}/story.txt"))
     assert [len(chosen.train), len(chosen.validation), len(chosen.test)] == [1, 1, 1]
+
+
+def test_files_of_an_installed_package_are_found_without_running_it(make_data, tmp_path, monkeypatch):
+    folder = tmp_path / "carrier" / "data"
+    folder.mkdir(parents=True)
+    (tmp_path / "carrier" / "__init__.py").write_text("raise RuntimeError('imported')")
+    (folder / "f.jsonl").write_text("".join(f'{{"question": "{i}", "answer": ["a", "b"]}}\n' for i in range(9)))
+    monkeypatch.syspath_prepend(tmp_path)
+    splits = make_data("nq_open", "data.path=package:carrier/data/f.jsonl").splits()
+    assert splits.train[0].references == ("a", "b")
+    with pytest.raises(
+        DataError, match=r"data\.path: the package nowhere is not installed; pip install nowhere, or name"
+    ):
+        make_data("nq_open", "data.path=package:nowhere/f.jsonl").splits()
