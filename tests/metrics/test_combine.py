@@ -19,7 +19,7 @@ OPTIONS = [
     E2e(mteval=Mteval.perl, meteor=False),
     E2e(mteval=Mteval.python, meteor=False),
     Text(),
-    Summarisation(stemmed=False),
+    Summarisation(stemmed=False, encoder=None, encoder_layer=None),
     Translation(words=Words.mteval, chrf_word_order=2),
     Qa(),
 ]
