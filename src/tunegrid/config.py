@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tunegrid.errors import ConfigError
 
-GROUPS = ("model", "data", "method", "objective", "prompt", "sampler", "metrics", "hardware", "tracker")
+GROUPS = ("model", "data", "method", "objective", "prompt", "sampler", "metrics", "forgetting", "hardware", "tracker")
 
 T = TypeVar("T", bound=type)
 
@@ -62,6 +62,13 @@ def require(condition: bool, key: str, rule: str, got: object) -> None:
     if not condition:
         shown = got.value if isinstance(got, Enum) else got
         raise ConfigError(f"{key} must {rule}, got {shown}")
+
+
+def without(key: str, container: Any) -> Any:
+    """Plain containers without the entries called `key`, at any depth."""
+    if isinstance(container, dict):
+        return {name: without(key, entry) for name, entry in container.items() if name != key}
+    return container
 
 
 def leaves(container: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from cell.made_cells import cell, complete, composed_cell, finished
 from command_line import SMALL
+from omegaconf import OmegaConf
 
 from tunegrid.cell.cell import AnswerRow, Cell, lock
-from tunegrid.cell.identity import as_containers
+from tunegrid.cell.identity import as_containers, cell_id
 from tunegrid.cell.provenance import now
 from tunegrid.cell.result import Failure, Status
 from tunegrid.config import plain
@@ -32,6 +33,7 @@ from tunegrid.sweep.job import record_unfinished, run_cells
         "data.rows=21",
         "sampler=beam",
         "prompt.separator=x",
+        "forgetting=general",
     ],
 )
 def test_the_id_follows_everything_that_can_change_the_result(override: str, tmp_path: Path):
@@ -74,6 +76,24 @@ def test_the_id_follows_what_a_data_file_holds_and_not_where_it_lies(tmp_path: P
     assert with_data("a.jsonl", "yes") == with_data("b.jsonl", "yes") != with_data("c.jsonl", "no")
 
 
+def test_the_id_follows_what_is_asked_and_not_where_it_lies(tmp_path: Path):
+    def with_text(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        return cell(tmp_path, "forgetting=general", f"forgetting.text={tmp_path / name}").id
+
+    assert with_text("a", "One text.") == with_text("b", "One text.") != with_text("c", "Another text.")
+
+
+def test_a_cell_from_before_forgetting_was_measured_is_the_same_cell(tmp_path: Path):
+    written = cell(tmp_path)
+    written.write_config()
+    older = OmegaConf.to_container(OmegaConf.load(written.path("config.yaml")))
+    del older["forgetting"], older["schema"]["forgetting"]
+    assert cell_id(older, "data", "model", None) == cell_id(written.config, "data", "model", None)
+    written.path("config.yaml").write_text(OmegaConf.to_yaml(older))
+    assert Cell.load(written.id, written.run).config == written.config
+
+
 def test_a_config_is_read_back_as_the_same_cell(tmp_path: Path):
     written = cell(tmp_path, "method.rank=4", "method.alpha_policy=rslora", "seed=3")
     written.write_config()
@@ -83,6 +103,17 @@ def test_a_config_is_read_back_as_the_same_cell(tmp_path: Path):
     assert read.run.method == written.run.method and read.run.seed == 3
     assert read.run.tracker == like.tracker
     assert read.title == "lora_r4_s3"
+
+
+def test_the_parts_of_a_mixture_are_read_back_wherever_they_lie(tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(f'{{"prompt": "{i}", "completion": "x"}}\n' for i in range(9)))
+    parts = ("data=mixture", "+data@data.parts.x=records", "+data@data.parts.y=restaurants")
+    written, other = (cell(tmp_path, *parts, f"data.parts.x.path={tmp_path / name}.jsonl") for name in ("a", "b"))
+    assert written.id == other.id
+    written.write_config()
+    read = Cell.load(written.id, cell(tmp_path).run)
+    assert (read.id, read.run.data) == (written.id, written.run.data)
 
 
 def test_a_config_of_a_schema_that_is_not_installed_is_refused(tmp_path: Path):

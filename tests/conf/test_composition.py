@@ -10,15 +10,21 @@ import pytest
 from omegaconf import OmegaConf
 
 from tunegrid.cell.cell import Cell
-from tunegrid.config import GROUPS
+from tunegrid.config import GROUPS, leaves
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.known_names import resolve_run
+from tunegrid.metrics.combine import MEASURES
 from tunegrid.search.trials import Search
 from tunegrid.sweep.grid import arguments_of, composed, grid_of, without_hydra
+from tunegrid.table.cells import setting
+from tunegrid.table.output import find_published
+from tunegrid.table.protocol import shown
+from tunegrid.table.published import read_published
 
 CONF = Path(__file__).parents[2] / "conf"
 EXPERIMENTS = sorted((CONF.parent / "experiments").glob("*.yaml"))
 SEARCHES = [path for path in EXPERIMENTS if "/hydra/sweeper: search" in path.read_text()]
+PUBLISHED = [path for path in EXPERIMENTS if path.with_suffix(".csv").is_file()]
 GRIDS = [path for path in EXPERIMENTS if path not in SEARCHES]
 OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.yaml"))
 REQUIRED = {
@@ -77,6 +83,18 @@ def test_every_experiment_composes_all_of_its_cells(path: Path):
         return
     assert len({cell.id for cell in cells}) == len(cells) > 1
     assert all(isinstance(cell, Cell) and cell.run.name == path.stem for cell in cells)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_published_numbers_name_scores_rows_and_settings_that_the_experiment_has(path: Path):
+    cells = grid_of(path.stem, [])
+    published = read_published(find_published(f"{path.stem}.csv"))
+    assert {score for _, score in published.numbers} <= {*MEASURES, "val_loss"}
+    rows = {", ".join(shown(setting(cell.config, key)) for key in cell.run.table.row_keys) for cell in cells}
+    assert {row for row, _ in published.numbers} <= rows
+    settings = {key for cell in cells for key, _ in leaves(cell.config)}
+    asked = {key for key in published.protocol if not key.startswith(("measured.", "items."))}
+    assert asked <= settings, asked - settings
 
 
 @pytest.mark.parametrize("path", SEARCHES, ids=lambda path: path.stem)

@@ -94,7 +94,7 @@ BAD = {
     "no column": ("mr,text\na[b],x\n", r"devset\.csv:1: ref: no such column; the header has mr, text"),
     "cells": ("mr,ref\nname[A], food[B],x\n", r"devset\.csv:2: 3 columns where the header has 2; quote cells"),
     "empty cell": ('mr,ref\n"name[A]",x\n"name[B]",\n', r"devset\.csv:3: ref: empty; fill it in or remove the row"),
-    "no rows": ("mr,ref\n", r"devset\.csv: no rows; give it at least one row under its header"),
+    "no rows": ("mr,ref\n", r"devset\.csv: no rows; give it at least one record"),
     "no slots": (
         "mr,ref\nAromi,x\n",
         r"devset\.csv:2: mr: 'Aromi' is not `attribute\[value\]`; expected `name\[Aromi\]",
@@ -170,15 +170,3 @@ def test_a_branch_is_no_revision(make_data):
         ConfigError, match=r"data\.revision must be a full commit hash of 40 hexadecimal digits, got main"
     ):
         make_data("e2e", "data.revision=main")
-
-
-def test_parquet(make_data, official):
-    pyarrow = pytest.importorskip("pyarrow", reason="reading parquet needs pyarrow")
-    from pyarrow import parquet
-
-    from tunegrid.data.table_file import Columns, read_table
-
-    parquet.write_table(pyarrow.table({"mr": [MR], "ref": ["x"]}), official / "a.parquet")
-    assert [(row.meaning, row.reference) for row in read_table(official / "a.parquet", Columns("mr", "ref"))] == [
-        (MR, "x")
-    ]

@@ -4,6 +4,7 @@ Hooks that do nothing are for most adaptations to leave alone.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,10 @@ class Adaptation(ABC):
         """Write what was learned into `folder`, in the format of the library that owns it."""
 
     @abstractmethod
+    def restore(self, model: "Module", name: str, folder: Path) -> "Module":
+        """`attach`, with what `save` wrote in place of initial values; the model is one that cells can share."""
+
+    @abstractmethod
     def load(self, model: "PreTrainedModel", folder: Path) -> "Module":
         """The model as it was published, with what `save` wrote put on it; changes `model`."""
 
@@ -62,6 +67,12 @@ class Adaptation(ABC):
     def virtual_tokens(self) -> int:
         """Learned tokens in front of each of the cell's rows."""
         return 0
+
+    def before_training(self, model: "Module", name: str, rows: Iterable[None]) -> None:  # noqa: B027
+        """Set initial values that depend on the data; taking an item of `rows` runs a training row through the model.
+
+        Not called where training goes on from a checkpoint.
+        """
 
     def before_step(self, model: "Module", name: str, generator: "Generator") -> None:  # noqa: B027
         """Draw what is random in the coming step."""

@@ -1,5 +1,6 @@
 """One cell's part of a model that several cells may share. Imports torch."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ class Attached:
     def save(self, folder: Path) -> None:
         """Write what was learned into `folder`."""
         self.adaptation.save(self.model, self.name, folder)
+
+    def before_training(self, rows: Iterable[None]) -> None:
+        """Set initial values that depend on the data; an item of `rows` runs a training row through the model."""
+        self.adaptation.before_training(self.model, self.name, rows)
 
     def before_step(self, generator: Generator) -> None:
         """Draw what is random in the coming step."""

@@ -18,7 +18,7 @@ from torch.nn import Module
 from transformers import PreTrainedModel
 
 from tunegrid.atomic import PART, replaced
-from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter, fused_alpha
+from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter, fused_alpha, separate_adapter
 from tunegrid.model.split_attention import FUSED, PARTS, split
 from tunegrid.pack.lora_start import used_a, used_b
 
@@ -55,6 +55,11 @@ def save_learned(settings: PromptLearningConfig, learned: Tensor, folder: Path) 
         save_file({PROMPT: learned.detach().float().contiguous()}, part, metadata={"format": "pt"})
 
 
+def load_learned(folder: Path) -> Tensor:
+    """What `save_learned` wrote: (n, …) float32."""
+    return load_file(folder / WEIGHTS)[PROMPT]
+
+
 def task_of(model: Module) -> str:
     """What PEFT calls the task of a model."""
     return "SEQ_2_SEQ_LM" if cast(Any, model).config.is_encoder_decoder else "CAUSAL_LM"
@@ -68,6 +73,27 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     with without_false_alarms():
         loaded: PeftModel = PeftModel.from_pretrained(model, str(folder))
     return loaded
+
+
+def restore_adapter(model: Module, name: str, folder: Path) -> PeftModel:
+    """Put the adapter in `folder` on a model that others may be on, and whose attention is split if it is a GPT-2's."""
+    with tempfile.TemporaryDirectory() as scratch, without_false_alarms():
+        source = _separate(folder, Path(scratch))
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(source), name)
+            return model
+        restored: PeftModel = PeftModel.from_pretrained(cast(PreTrainedModel, model), str(source), name)
+    return restored
+
+
+def _separate(folder: Path, scratch: Path) -> Path:
+    """The adapter on GPT-2's fused `c_attn` as the equal one on its separate projections; any other where it is."""
+    settings = json.loads((folder / SETTINGS).read_text())
+    if settings.get("target_modules") != [FUSED]:
+        return folder
+    state = separate_adapter(load_file(folder / WEIGHTS))
+    _write(scratch, state, settings | {"target_modules": list(PARTS), "fan_in_fan_out": False})
+    return scratch
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from torch.nn import Embedding, Module, Parameter
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tunegrid.adaptation import Adaptation, UnmergeableError
-from tunegrid.adaptation.peft_files import load_adapter, save_learned, task_of
-from tunegrid.adaptation.virtual_tokens import Learned, input_embedding, route_embedding, virtual_tokens_of
+from tunegrid.adaptation.peft_files import load_adapter, load_learned, save_learned, task_of
+from tunegrid.adaptation.virtual_tokens import Given, Learned, input_embedding, route_embedding, virtual_tokens_of
 from tunegrid.pack.route import Router
 
 Encoder = PromptEmbedding | PromptEncoder
@@ -65,6 +65,11 @@ class SoftPrompts(Adaptation):
             task_type=task_of(model),
         )
         save_learned(settings, learned, folder)
+
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        learned = load_learned(folder).to(input_embedding(model).weight.device)
+        virtual_tokens_of(model).embeddings[name] = Given(learned)
+        return model
 
     def load(self, model: PreTrainedModel, folder: Path) -> PeftModel:
         return load_adapter(model, folder)

@@ -11,11 +11,12 @@ from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tunegrid.config import GROUPS
+from tunegrid.config import GROUPS, without
 from tunegrid.errors import DataError
 
 if TYPE_CHECKING:
     from tunegrid.data import Data
+    from tunegrid.forgetting import Forgetting
     from tunegrid.model import Model
     from tunegrid.run import Run
 
@@ -24,6 +25,9 @@ PROTOCOL_VERSION = 1
 
 BOOKKEEPING = ("tracker", "output_root", "name", "table", "sweep", "force")
 """Top-level keys that are no part of a cell: they say where it goes, not what it is."""
+
+PARTS = "parts"
+"""The field of a mixture that holds its data sets."""
 
 SCHEMA = "schema"
 """Top-level key of a cell's config that names each component's schema: two classes may have the same fields."""
@@ -34,30 +38,39 @@ def cell_config(run: "Run") -> dict[str, Any]:
     config = {key: value for key, value in as_containers(run).items() if key not in BOOKKEEPING}
     groups = [group for group in GROUPS if group not in BOOKKEEPING]
     config[SCHEMA] = {group: schema_name(group, getattr(run, group)) for group in groups}
+    config[SCHEMA] |= {f"data.{PARTS}.{name}": schema_name("data", part) for name, part in _parts(run.data).items()}
     return config
 
 
-def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str) -> str:
+def _parts(data: "Data") -> "Mapping[str, Data]":
+    """The data sets that a mixture is made of."""
+    parts: Mapping[str, Data] = getattr(data, PARTS, {})
+    return parts
+
+
+def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, forgetting: str | None) -> str:
     """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
 
     Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
-    the fingerprint, and a folder that moves is still the same data.
+    the fingerprint, and a folder that moves is still the same data. So it is with what measures `forgetting`; a cell
+    that measures none has the id that it had before there was such a thing.
     """
     content = {
         "config": _content(config),
         "data": fingerprint,
         "model": model_identity,
         "protocol": PROTOCOL_VERSION,
+        **({} if forgetting is None else {"forgetting": forgetting}),
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def _content(config: Mapping[str, Any]) -> dict[str, Any]:
-    apart = ("hardware", "model")
+    apart = ("hardware", "model", "forgetting")
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
-    content["data"] = {key: value for key, value in content["data"].items() if key != "path"}
+    content["data"] = without("path", content["data"])
     return content
 
 
@@ -82,11 +95,15 @@ class Fingerprints:
 
     def of_data(self, data: "Data") -> str:
         """The data's fingerprint, computed once."""
-        return self._once(data, data.fingerprint)
+        return self._once(data, data.identity)
 
     def of_model(self, model: "Model") -> str:
         """The model's identity, computed once."""
         return self._once(model, model.identity)
+
+    def of_forgetting(self, forgetting: "Forgetting") -> str | None:
+        """The fingerprint of what is asked, computed once."""
+        return self._once(forgetting, lambda: forgetting.fingerprint() or "") or None
 
     def _once(self, component: object, compute: Callable[[], str]) -> str:
         key = f"{type(component).__qualname__} {json.dumps(as_containers(component), sort_keys=True)}"
@@ -113,17 +130,32 @@ def restore(config: Mapping[str, Any], like: "Run") -> "Run":
     for group in GROUPS:
         if group in BOOKKEEPING or group == "hardware":
             continue
-        component = _schemas(group).get(config[SCHEMA][group])
-        if component is None:
-            raise DataError(f"config.yaml names the {group} {config[SCHEMA][group]!r}, which is not installed")
-        try:
-            typed[group] = OmegaConf.merge(OmegaConf.structured(component), config[group])
-        except OmegaConfBaseException as error:
-            misfit = f"its {group} does not fit {config[SCHEMA][group]!r} ({str(error).splitlines()[0]})"
-            raise DataError(f"config.yaml: {misfit}; force=true runs the cell anew") from None
+        if group == "forgetting" and group not in config[SCHEMA]:
+            continue  # written before there was such a group: none, which is the default of `like`
+        typed[group] = _typed(group, config[SCHEMA][group], _with_typed_parts(config[group], config[SCHEMA]))
     typed["seed"] = config["seed"]
     run = OmegaConf.to_object(typed)
     return run  # type: ignore[return-value]
+
+
+def _with_typed_parts(content: Mapping[str, Any], schemas: Mapping[str, str]) -> dict[str, Any]:
+    """A component's content, the parts of a mixture as their classes."""
+    names = {key.rpartition(".")[2]: name for key, name in schemas.items() if key.startswith(f"data.{PARTS}.")}
+    if not names or PARTS not in content:
+        return dict(content)
+    return {**content, PARTS: {part: _typed("data", names[part], content[PARTS][part]) for part in names}}
+
+
+def _typed(group: str, name: str, content: Mapping[str, Any]) -> Any:
+    """A component as the class of its schema. Raises `DataError` where it does not fit."""
+    component = _schemas(group).get(name)
+    if component is None:
+        raise DataError(f"config.yaml names the {group} {name!r}, which is not installed")
+    try:
+        return OmegaConf.merge(OmegaConf.structured(component), content)
+    except OmegaConfBaseException as error:
+        misfit = f"its {group} does not fit {name!r} ({str(error).splitlines()[0]})"
+        raise DataError(f"config.yaml: {misfit}; force=true runs the cell anew") from None
 
 
 def _schemas(group: str) -> dict[str, type]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tunegrid.arguments import CommandParser
-from tunegrid.data.json_lines import Problem, read_records
 from tunegrid.data.perturb import Perturbation, perturb
+from tunegrid.data.record import Problem
+from tunegrid.data.record_file import read_records
 from tunegrid.errors import ConfigError, DataError, unknown
 
 DESCRIPTION = """Print a file with every text changed a little: questions for `tunegrid score --perturbed`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tunegrid.config import require
+from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.template import Template
 
 __all__ = ["Data", "Example", "LongRows", "Splits", "Template", "Turn"]
@@ -32,6 +33,14 @@ class Example:
     """Every answer that counts as right; training makes one row of each."""
     turns: tuple[Turn, ...] = ()
     """For chat data: the conversation before the answer. Empty where `fields` hold the prompt."""
+    choices: tuple[str, ...] = ()
+    """Where the answer is one of a few given ones: all of them, in the source's order."""
+    gold: tuple[int, ...] = ()
+    """Which of `choices` are right, by index."""
+    rejected: tuple[str, ...] = ()
+    """For preference data: the worse answer to each of `references`."""
+    task: str | None = None
+    """The part of a mixture that it is from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +101,7 @@ class Data(ABC):
         The choice of rows (`rows`, `validation_rows`, `test_rows`) and the template are not part of it.
         Imports no torch, reads no network.
         """
+
+    def identity(self) -> str:
+        """A hash of everything outside the config that the rows depend on: the source and the files of templates."""
+        return hash_parts((self.fingerprint(), self.template.files()))

@@ -1,6 +1,7 @@
 """Whether a data set can be used, found out before torch is imported and before anything trains."""
 
 from tunegrid.data import Data
+from tunegrid.data.record_format import PROMPT
 from tunegrid.data.selection import Selection, select
 from tunegrid.errors import DataError
 
@@ -17,6 +18,7 @@ def check(data: Data) -> Selection:
             raise DataError(f"{example.key}: data.template.target gives an empty answer; fill it in or remove the row")
     examples = [example for example, _ in (*chosen.train, *chosen.validation)] + chosen.test
     for example in examples:
-        if not example.turns and not data.template.input_text(example.fields).strip():
+        is_plain_text = example.fields.get(PROMPT) == ""
+        if not example.turns and not is_plain_text and not data.template.input_text(example.fields).strip():
             raise DataError(f"{example.key}: data.template.input gives an empty prompt; fill it in or remove the row")
     return chosen

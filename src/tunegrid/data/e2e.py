@@ -11,13 +11,33 @@ from tunegrid.data import Data, Example, Splits
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.e2e_meaning import MeaningFormat, lora_form, slots
 from tunegrid.data.hub_file import HubFile, download
-from tunegrid.data.table_file import Columns, TableRow, read_table
+from tunegrid.data.record import Problem, Record
+from tunegrid.data.record_file import read_records
 from tunegrid.errors import DataError
 from tunegrid.model.cache import file_sha256
 
 TRAIN, VALIDATION, SPLIT = "trainset.csv", "devset.csv", "dev_split.json"
 TESTS = ("testset_w_refs.csv", "test_public.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The names of the two columns that are read."""
+
+    meaning: str
+    reference: str
+
+
 OFFICIAL = Columns("mr", "ref")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One row of a file."""
+
+    line: int
+    meaning: str
+    reference: str
 
 
 @schema("data", "e2e")
@@ -67,7 +87,7 @@ class E2E(Data):
     def _from_hub(self) -> Splits:
         columns = Columns(self.meaning_column, self.reference_column)
         train, validation, test = (
-            self._grouped(Path(name), read_table(download(HubFile(self.repository, self.revision, name)), columns))
+            self._grouped(Path(name), _texts(download(HubFile(self.repository, self.revision, name)), columns))
             for name in (self.train_file, self.validation_file, self.test_file)
         )
         return Splits(train, validation, test, (f"e2e: {self.repository} at {self.revision[:10]}",))
@@ -90,22 +110,42 @@ class E2E(Data):
         raise DataError(f"{folder}: no test file; expected {' or '.join(TESTS)} with columns mr, ref")
 
     def _read(self, path: Path) -> tuple[Example, ...]:
-        return self._grouped(path, read_table(path, OFFICIAL))
+        return self._grouped(path, _texts(path, OFFICIAL))
 
-    def _grouped(self, path: Path, rows: Iterable[TableRow]) -> tuple[Example, ...]:
+    def _grouped(self, path: Path, rows: Iterable[Text]) -> tuple[Example, ...]:
         """One example for each distinct meaning representation, with all its texts."""
-        groups: dict[str, list[TableRow]] = {}
+        groups: dict[str, list[Text]] = {}
         for row in rows:
             groups.setdefault(row.meaning, []).append(row)
         return tuple(self._example(path, meaning, group) for meaning, group in groups.items())
 
-    def _example(self, path: Path, meaning: str, rows: list[TableRow]) -> Example:
+    def _example(self, path: Path, meaning: str, rows: list[Text]) -> Example:
         try:
             pairs = slots(meaning)
         except ValueError as error:
             raise DataError(f"{path}:{rows[0].line}: mr: {error}; expected `name[Aromi], food[Chinese], …`") from None
         shown = meaning if self.mr_format is MeaningFormat.official else lora_form(pairs)
         return Example(f"{path.name}:{rows[0].line}", {"mr": shown}, tuple(row.reference for row in rows))
+
+
+def _texts(path: Path, columns: Columns) -> list[Text]:
+    """The rows of a file. Raises `DataError` for the first that cannot be used."""
+    texts = []
+    for record in read_records(path):
+        if isinstance(record, Problem):
+            raise DataError(f"{path}:{record.line}: {record.text}")
+        meaning, reference = (_cell(path, record, name) for name in (columns.meaning, columns.reference))
+        texts.append(Text(record.line, meaning, reference))
+    return texts
+
+
+def _cell(path: Path, record: Record, name: str) -> str:
+    if name not in record.columns:
+        raise DataError(f"{path}:1: {name}: no such column; the header has {', '.join(record.columns) or 'none'}")
+    text = str(record.columns[name] or "").strip()
+    if not text:
+        raise DataError(f"{path}:{record.line}: {name}: empty; fill it in or remove the row")
+    return text
 
 
 def _folder(path: str) -> Path:

@@ -1,11 +1,12 @@
 """Reading a file of one JSON object per line, with a one-line account of everything that is wrong with it."""
 
+import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
+from tunegrid.data.record import Problem, Record
 from tunegrid.errors import DataError
 
 LONGEST_LINE = 10_000_000
@@ -14,33 +15,14 @@ LONGEST_LINE = 10_000_000
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One line of a file."""
-
-    line: int
-    """From 1."""
-    columns: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with one line: its text is `line: [key:] problem; fix`."""
-
-    line: int
-    text: str
-
-
-def read_records(path: Path) -> Iterator[Record | Problem]:
+def read_json_lines(path: Path) -> Iterator[Record | Problem]:
     """Every line of a UTF-8 file as a record or as a problem.
 
     A byte order mark, CRLF line ends, blank lines and a missing last line end are accepted: none changes a record.
-    Raises `DataError` for what concerns the file as a whole: missing, empty, or one JSON array.
+    Raises `DataError` for what concerns the file as a whole: empty, or one JSON array.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; check data.path")
     found = False
-    with path.open("rb") as file:
+    with opened(path) as file:
         line = 0
         while raw := file.readline(LONGEST_LINE + 1):
             line += 1
@@ -59,6 +41,11 @@ def read_records(path: Path) -> Iterator[Record | Problem]:
             yield _parsed(line, text)
     if not found:
         raise DataError(f"{path}: empty; give it at least one record")
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked where its name ends in `.gz`."""
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 def _skip_rest(read: Any, raw: bytes) -> None:

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunegrid.data import Turn
+from tunegrid.data.record import RecordError
 
 PROMPT = "prompt"
 """The column that templates find in every format."""
-
-
-class RecordError(ValueError):
-    """What is wrong with one record: its text is `key: problem; fix`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +21,12 @@ class Answered:
     turns: tuple[Turn, ...]
     """The conversation before the answer; empty where the prompt is in `fields`."""
     answer: str
+    choices: tuple[str, ...] = ()
+    """All answers that are offered, where the record offers some."""
+    gold: tuple[int, ...] = ()
+    """Which of `choices` are right, by index."""
+    rejected: str | None = None
+    """The worse answer of a preference record."""
 
 
 class RecordFormat(ABC):
@@ -60,7 +63,7 @@ class Pair(RecordFormat):
         answer = text_of(columns, self.answer)
         if self.more and columns.get(self.more) not in (None, ""):
             prompt = f"{prompt}\n\n{text_of(columns, self.more)}"
-        fields = {name: _encodable(name, value) for name, value in columns.items() if isinstance(value, str)}
+        fields = {name: encodable(name, value) for name, value in columns.items() if isinstance(value, str)}
         del fields[self.answer]
         more = {self.more: fields.get(self.more, "")} if self.more else {}
         return [Answered(fields | more | {PROMPT: prompt}, (), answer)]
@@ -111,6 +114,23 @@ ROLES = {
     "system": "system", "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant",
 }  # fmt: skip
 
+
+@dataclass(frozen=True, slots=True)
+class PlainText(RecordFormat):
+    """A text without a question: all of it is written, after an empty prompt."""
+
+    name: str = "plain text"
+
+    def fits(self, columns: Mapping[str, Any]) -> bool:
+        """Whether `text` is the one text column."""
+        return [name for name, value in columns.items() if isinstance(value, str)] == ["text"]
+
+    def read(self, columns: Mapping[str, Any]) -> list[Answered]:
+        """The text as the answer."""
+        text = text_of(columns, "text")
+        return [Answered({PROMPT: "", "text": text}, (), text)]
+
+
 FORMATS: tuple[RecordFormat, ...] = (
     Chat("chat messages", "messages", "role", "content"),
     Chat("ShareGPT conversations", "conversations", "from", "value"),
@@ -120,16 +140,8 @@ FORMATS: tuple[RecordFormat, ...] = (
     Pair("prompt/response", "prompt", None, "response"),
     Pair("input/output", "input", None, "output"),
     Pair("dialogue/summary", "dialogue", None, "summary"),
+    PlainText(),
 )
-
-
-def detect(columns: Mapping[str, Any]) -> RecordFormat:
-    """The format of a file, by its first record. Raises `RecordError` listing the known ones."""
-    for form in FORMATS:
-        if form.fits(columns):
-            return form
-    known = ", ".join(form.name for form in FORMATS)
-    raise RecordError(f"columns {', '.join(columns) or 'none'} are of no known format; rename them to one of: {known}")
 
 
 def text_of(columns: Mapping[str, Any], key: str) -> str:
@@ -141,10 +153,11 @@ def text_of(columns: Mapping[str, Any], key: str) -> str:
         raise RecordError(f"{key}: {_kind(value)} where text is expected; write it in quotes")
     if not value.strip():
         raise RecordError(f"{key}: empty; fill it in or remove the record")
-    return _encodable(key, value)
+    return encodable(key, value)
 
 
-def _encodable(key: str, value: str) -> str:
+def encodable(key: str, value: str) -> str:
+    """`value`, if it can be written as UTF-8. Raises `RecordError` where it cannot."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:

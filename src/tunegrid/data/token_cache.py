@@ -13,9 +13,9 @@ import numpy as np
 from tunegrid.data.token_rows import PreparedData, Question, TokenizedRows
 from tunegrid.model.cache import cache_folder, file_sha256
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with any change to the files, so that old ones are never misread."""
-_ARRAYS = ("ids", "offsets", "prompt_lengths")
+_ARRAYS = ("ids", "offsets", "prompt_lengths", "tasks")
 _MANIFEST = "manifest.json"
 
 
@@ -42,6 +42,7 @@ def load(folder: Path, fingerprint: str) -> PreparedData | None:
             tuple(contents["stop_ids"]),
             fingerprint,
             tuple(contents["notes"]),
+            tuple(contents["tasks"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -59,10 +60,8 @@ def store(folder: Path, prepared: PreparedData) -> None:
 
 
 def _load_rows(entry: Path, part: str) -> TokenizedRows:
-    ids, offsets, prompt_lengths = (
-        np.load(entry / f"{part}.{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS
-    )
-    return TokenizedRows(ids, offsets, prompt_lengths)
+    arrays = (np.load(entry / f"{part}.{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS)
+    return TokenizedRows(*arrays)
 
 
 def _write(work: Path, prepared: PreparedData) -> None:
@@ -73,6 +72,7 @@ def _write(work: Path, prepared: PreparedData) -> None:
         "questions": [asdict(question) for question in prepared.questions],
         "stop_ids": prepared.stop_ids,
         "notes": prepared.notes,
+        "tasks": prepared.tasks,
     }
     (work / "contents.json").write_text(json.dumps(contents, ensure_ascii=False), encoding="utf-8")
     files = {file.name: (file.stat().st_size, file_sha256(file)) for file in sorted(work.iterdir())}

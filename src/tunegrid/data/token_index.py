@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tunegrid.atomic import write_atomically
-from tunegrid.config import plain
+from tunegrid.config import plain, without
 from tunegrid.data import Data
 from tunegrid.data.token_cache import FORMAT, default_folder, load
 from tunegrid.data.token_rows import PreparedData
@@ -29,8 +29,7 @@ def find(data: Data, prompt: Prompt, model_identity: str) -> PreparedData | None
 
 
 def _note(data: Data, prompt: Prompt, model_identity: str) -> Path:
-    choice = {name: value for name, value in plain(data).items() if name != "path"}
-    source = [type(data).__name__, data.fingerprint(), choice]
+    source = [type(data).__name__, data.identity(), without("path", plain(data))]
     parts = [FORMAT, source, [type(prompt).__name__, plain(prompt)], model_identity]
     name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
     return default_folder() / "index" / name

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -18,10 +18,12 @@ class TokenizedRows:
     """(rows + 1,) int64; row i is `ids[offsets[i] : offsets[i + 1]]`."""
     prompt_lengths: np.ndarray
     """(rows,) int32; the rest of a row is its completion, at least one token, the only ones with a loss."""
+    tasks: np.ndarray
+    """(rows,) int32, each row's place in `PreparedData.tasks`; 0 where there is one task."""
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Self:
-        """Lay (prompt ids, completion ids) end to end."""
+    def of(cls, rows: Sequence[tuple[Sequence[int], Sequence[int]]], tasks: Sequence[int] | None = None) -> Self:
+        """Lay (prompt ids, completion ids) end to end; without `tasks` all rows are of one."""
         ids = array("i")
         for prompt, completion in rows:
             ids.extend(prompt)
@@ -31,6 +33,7 @@ class TokenizedRows:
             np.frombuffer(ids, dtype=np.int32) if ids else np.zeros(0, np.int32),
             np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
             np.array([len(prompt) for prompt, _ in rows], dtype=np.int32),
+            np.zeros(len(rows), np.int32) if tasks is None else np.array(tasks, dtype=np.int32),
         )
 
     def __len__(self) -> int:
@@ -67,6 +70,14 @@ class Question:
     prompt_ids: list[int]
     references: list[str]
     """Every answer that counts as right, as the source has them: the target template is not applied."""
+    task: str | None = None
+    """The part of a mixture that it is from."""
+    choices: list[str] = field(default_factory=list)
+    """The answers that are offered, as the target template writes them; empty where there are none."""
+    choice_ids: list[list[int]] = field(default_factory=list)
+    """Their tokens, without the one that ends a completion."""
+    gold: list[int] = field(default_factory=list)
+    """Which of `choices` are right, by index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +94,5 @@ class PreparedData:
     """A hash of all that went in: source, choice of rows, templates, prompt, tokenizer."""
     notes: tuple[str, ...]
     """What a protocol says about the data, one sentence each."""
+    tasks: tuple[str, ...] = ()
+    """The parts of a mixture, in the order that `TokenizedRows.tasks` counts; empty where there is one task."""

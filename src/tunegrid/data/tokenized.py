@@ -7,8 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunegrid.config import plain
+from tunegrid.config import plain, without
 from tunegrid.data import Data, Example, LongRows
+from tunegrid.data.copies_report import copies_report
 from tunegrid.data.selection import Pair, select
 from tunegrid.data.token_cache import FORMAT, default_folder, load, store
 from tunegrid.data.token_rows import PreparedData, Question, TokenizedRows
@@ -47,11 +48,10 @@ def prepare(
 
 def identity(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -> str:
     """A hash of everything that can change a token: source, choice of rows, templates, prompt, tokenizer."""
-    choice = {name: value for name, value in plain(data).items() if name != "path"}
     parts = {
         "format": FORMAT,
-        "source": [type(data).__name__, data.fingerprint()],
-        "data": choice,
+        "source": [type(data).__name__, data.identity()],
+        "data": without("path", plain(data)),
         "prompt": [type(prompt).__name__, plain(prompt)],
         "tokenizer": _tokenizer_content(tokenizer),
     }
@@ -73,7 +73,6 @@ def _tokenizer_content(tokenizer: "PreTrainedTokenizerBase") -> list[object]:
 class _Part:
     rows: TokenizedRows
     notes: list[str]
-    prompts: set[str]
 
 
 def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, fingerprint: str) -> PreparedData:
@@ -81,20 +80,14 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
     chosen = select(data, splits)
     prompt = prompt.fitted(data.template, splits.train)
     encoder = prompt.encoder(tokenizer)
-    writer = _Writer(data, prompt, encoder)
+    tasks = tuple(dict.fromkeys(example.task for example in splits.train if example.task is not None))
+    writer = _Writer(data, prompt, encoder, tasks)
     train = writer.part("training", chosen.train)
     validation = writer.part("validation", chosen.validation)
-    texts = writer.prompt_texts(chosen.test)
-    questions = [
-        Question(example.key, text, ids, list(example.references))
-        for example, text, ids in zip(chosen.test, texts, _in_batches(encoder, texts, Side.prompt), strict=True)
-    ]
-    stops = {encoder.stop[-1], tokenizer.eos_token_id} - {None}
+    questions = writer.questions(chosen.test)
     notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
-    shared = sum(text in train.prompts for text in texts)
-    if shared:
-        notes.append(f"test: {shared} of the prompts are also training prompts")
-    return PreparedData(train.rows, validation.rows, questions, tuple(sorted(stops)), fingerprint, tuple(notes))
+    notes += copies_report(data, chosen)
+    return PreparedData(train.rows, validation.rows, questions, encoder.stop_ids, fingerprint, tuple(notes), tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +97,29 @@ class _Writer:
     data: Data
     prompt: Prompt
     encoder: Encoder
+    tasks: tuple[str, ...]
+
+    def questions(self, examples: Sequence[Example]) -> list[Question]:
+        """The test part, with the tokens of every choice that is offered."""
+        texts = self.prompt_texts(examples)
+        choices = [[self.data.template.target_text(e.fields, choice) for choice in e.choices] for e in examples]
+        flat = [choice for several in choices for choice in several]
+        ids = iter(_in_batches(self.encoder, flat, Side.completion))
+        return [
+            Question(
+                example.key,
+                text,
+                prompt_ids,
+                list(example.references),
+                example.task,
+                several,
+                [next(ids)[: -len(self.encoder.stop)] for _ in several],
+                list(example.gold),
+            )
+            for example, text, prompt_ids, several in zip(
+                examples, texts, _in_batches(self.encoder, texts, Side.prompt), choices, strict=True
+            )
+        ]
 
     def prompt_texts(self, examples: Sequence[Example]) -> list[str]:
         return [self.encoder.text(self.prompt.turns(self.data.template, example)) for example in examples]
@@ -122,12 +138,13 @@ class _Writer:
                 )
         rows = [(prompts[id(example)], completion) for (example, _), completion in zip(pairs, completions, strict=True)]
         kept, notes = self._fitting(name, pairs, rows)
-        return _Part(TokenizedRows.of(kept), notes, set(texts))
+        tasks = [self.tasks.index(task) if task else 0 for task in (pairs[place][0].task for place in kept)]
+        return _Part(TokenizedRows.of(list(kept.values()), tasks), notes)
 
     def _fitting(
         self, name: str, pairs: Sequence[Pair], rows: list[tuple[list[int], list[int]]]
-    ) -> tuple[list[tuple[list[int], list[int]]], list[str]]:
-        """The rows of at most `data.max_length` tokens, by the policy of `data.long_rows`, and what was done."""
+    ) -> tuple[dict[int, tuple[list[int], list[int]]], list[str]]:
+        """The rows of at most `data.max_length` tokens by their place, as `data.long_rows` says, and what was done."""
         limit, policy = self.data.max_length, self.data.long_rows
         long = [len(prompt) + len(completion) > limit for prompt, completion in rows]
         if policy is LongRows.refuse and any(long):
@@ -137,15 +154,15 @@ class _Writer:
             raise DataError(f"{pairs[first][0].key}: {size} tokens, over data.max_length={limit}; {advice}")
         if policy is LongRows.truncate:
             rows = [(prompt, completion[: max(0, limit - len(prompt))]) for prompt, completion in rows]
-            kept = [row for row in rows if row[1]]
+            kept = {place: row for place, row in enumerate(rows) if row[1]}
         else:
-            kept = [row for row, too_long in zip(rows, long, strict=True) if not too_long]
+            kept = {place: row for place, row in enumerate(rows) if not long[place]}
         if not kept:
             raise DataError(
                 f"data.max_length={limit} leaves no {name} row; raise it above {min(map(_size, rows))} tokens"
             )
         dropped = len(rows) - len(kept)
-        notes = [f"{name}: {len(kept)} rows, {sum(map(_size, kept))} tokens"]
+        notes = [f"{name}: {len(kept)} rows, {sum(map(_size, kept.values()))} tokens"]
         notes += [f"{name}: {dropped} rows over {limit} tokens left out"] if dropped else []
         cut = sum(long) - dropped
         return kept, [*notes, f"{name}: {cut} rows cut to {limit} tokens"] if cut else notes

@@ -14,12 +14,16 @@ from tunegrid.metrics import (
     chrf,
     class_counts,
     correlation,
+    forgetting,
     likelihood,
     meteor_formula,
+    multiple_choice,
     nist,
+    preference,
     sacre_bleu,
     ter,
 )
+from tunegrid.metrics.by_task import metric_of
 
 Combine = Callable[[np.ndarray], np.ndarray]
 Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -82,20 +86,31 @@ MEASURES = {
     "self_bleu": Measure(mean, higher_is_better=False),
     "lexicon_rate": Measure(mean, higher_is_better=False),
     "toxicity": Measure(mean, higher_is_better=False),
+    "acc": Measure(mean),
+    "acc_norm": Measure(mean),
     "ECE": Measure(calibration.expected_error, higher_is_better=False),
     "Brier": Measure(mean, higher_is_better=False),
     "strict_accuracy": Measure(mean),
     "flexible_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "general_perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "perplexity_change": Measure(forgetting.perplexity_change, higher_is_better=False),
+    "held_out_accuracy": Measure(multiple_choice.normalised_accuracy),
+    "held_out_change": Measure(mean),
+    "reward": Measure(mean),
+    "kl": Measure(mean, higher_is_better=False),
+    "pair_accuracy": Measure(mean),
+    "pair_calibration_error": Measure(preference.calibration_error, higher_is_better=False),
 }
 
 
 def measure(name: str) -> Measure:
-    """Look up the metric called `name`. Raises `ConfigError` naming the known ones."""
-    if name not in MEASURES:
-        raise ConfigError(unknown("metric", name, MEASURES))
-    return MEASURES[name]
+    """Look up the metric called `name`, of one task or of all. Raises `ConfigError` naming the known ones."""
+    metric = metric_of(name)
+    if metric not in MEASURES:
+        raise ConfigError(unknown("metric", metric, MEASURES))
+    return MEASURES[metric]
 
 
 def corpus_value(score: Score) -> float:

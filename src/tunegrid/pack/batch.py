@@ -18,6 +18,8 @@ class Row:
     """(p,) int64."""
     completion: Tensor
     """(c,) int64; the only tokens with a loss."""
+    task: int = 0
+    """Which part of a mixture it is from: its place in `PreparedData.tasks`."""
 
 
 @dataclass(frozen=True, slots=True)

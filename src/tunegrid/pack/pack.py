@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ class Member:
     """A valid name for an adapter, unique in the pack."""
     method: Method
     seed: int
+    saved: Path | None = None
+    """The folder of what it has learned; None: it begins."""
 
 
 class Pack:
@@ -41,6 +44,7 @@ class Pack:
         tokenizer: PreTrainedTokenizerBase | None = None,
     ):
         self.members = tuple(members)
+        self.pad, self.tokenizer = pad, tokenizer
         self.strict = strict
         """Give each cell its own passes, so that its matrix products have the shapes that they have alone."""
         self.base = base
@@ -66,11 +70,25 @@ class Pack:
         adapted: nn.Module = self.base
         for member, adaptation in zip(self.members, adaptations, strict=True):
             torch.manual_seed(stream(member.seed, "adapter"))
-            adapted = adaptation.attach(adapted, member.name)
+            adapted = _put_on(adapted, member, adaptation)
         for adaptation in adaptations:
             adaptation.route(adapted, self.router)
         adapted.eval()
         return adapted.requires_grad_(False)
+
+    def add(self, member: Member) -> None:
+        """Attach parameters that help to train a cell, and are no cell of the pack."""
+        adaptation = member.method.adaptation()
+        if self.tokenizer is not None:
+            adaptation.read(self.tokenizer)
+        torch.manual_seed(stream(member.seed, "adapter"))
+        self.adapted = adaptation.attach(self.adapted, member.name)
+        adaptation.route(self.adapted, self.router)
+        self.adapted.eval()
+        self.attached[member.name] = Attached(adaptation, self.adapted, member.name)
+        for name in self.attached:
+            for parameter in self.attached[name].trainable().values():
+                parameter.requires_grad_(True)
 
     def own_prompt(self, name: str, prompt: Sequence[int]) -> list[int]:
         """A prompt as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""
@@ -81,7 +99,7 @@ class Pack:
         if not self.attached[name].adaptation.virtual_tokens():
             return list(rows)
         virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
-        return [Row(torch.cat([virtual, row.prompt]), row.completion) for row in rows]
+        return [replace(row, prompt=torch.cat([virtual, row.prompt])) for row in rows]
 
     def is_of_base(self, parameter: nn.Parameter) -> bool:
         """Whether a parameter is the base model's own."""
@@ -105,6 +123,12 @@ class Pack:
                 yield
         finally:
             contiguous.remove()
+
+
+def _put_on(model: nn.Module, member: Member, adaptation: Adaptation) -> nn.Module:
+    if member.saved is None:
+        return adaptation.attach(model, member.name)
+    return adaptation.restore(model, member.name, member.saved)
 
 
 def _contiguous(head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

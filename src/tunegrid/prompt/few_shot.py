@@ -26,17 +26,23 @@ class FewShot(Prompt):
     def fitted(self, template: Template, train: Sequence[Example]) -> Prompt:
         """Choose the examples from all of the training part, whatever `data.rows` is, and the first answer of each.
 
-        One more than `shots` is chosen: an example is never shown in front of itself.
+        One more than `shots` is chosen, of each task of a mixture: an example is never shown in front of itself, and
+        only in front of its own task.
         """
-        if len(train) <= self.shots:
-            raise ConfigError(
-                f"prompt.shots must be below the number of training examples, {len(train)}, got {self.shots}"
-            )
-        chosen = [train[i] for i in order(len(train), f"shots:{self.shot_seed}")[: self.shots + 1]]
-        solved = tuple(_solved(template, example) for example in chosen)
+        tasks: dict[str | None, list[Example]] = {}
+        for example in train:
+            tasks.setdefault(example.task, []).append(example)
+        solved = tuple(_solved(template, example) for examples in tasks.values() for example in self._chosen(examples))
         return SolvedFirst(
             chat=self.chat, system=self.system, separator=self.separator, solved=solved, shown=self.shots
         )
+
+    def _chosen(self, examples: Sequence[Example]) -> list[Example]:
+        if len(examples) <= self.shots:
+            raise ConfigError(
+                f"prompt.shots must be below the number of training examples, {len(examples)}, got {self.shots}"
+            )
+        return [examples[i] for i in order(len(examples), f"shots:{self.shot_seed}")[: self.shots + 1]]
 
     def turns(self, template: Template, example: Example) -> tuple[Turn, ...]:
         """Refused: the examples are not chosen yet; `fitted` gives a prompt that has them."""
@@ -48,6 +54,7 @@ class Solved:
     """An example with its answer, as turns."""
 
     key: str
+    task: str | None
     turns: tuple[Turn, ...]
 
 
@@ -56,17 +63,17 @@ class SolvedFirst(Prompt):
     """Solved examples, then the one that is asked."""
 
     solved: tuple[Solved, ...]
-    """One more than are shown."""
+    """One more of each task than are shown."""
     shown: int
 
     def turns(self, template: Template, example: Example) -> tuple[Turn, ...]:
         """The system message, the solved examples other than this one, and what is asked."""
-        others = [solved for solved in self.solved if solved.key != example.key][: self.shown]
-        before = tuple(turn for solved in others for turn in solved.turns)
+        own = [solved for solved in self.solved if solved.task == example.task and solved.key != example.key]
+        before = tuple(turn for solved in own[: self.shown] for turn in solved.turns)
         return opened(self.system, (*before, *asked(template, example)))
 
 
 def _solved(template: Template, example: Example) -> Solved:
     answer = Turn("assistant", template.target_text(example.fields, example.references[0]))
     turns = tuple(turn for turn in asked(template, example) if turn.role != "system")
-    return Solved(example.key, (*turns, answer))
+    return Solved(example.key, example.task, (*turns, answer))

@@ -16,14 +16,14 @@ from transformers import (
 from tunegrid.data.tokenized import PreparedData
 from tunegrid.pack.pack import Pack
 from tunegrid.pack.route import Share
-from tunegrid.sampler import Sampler
+from tunegrid.sampler import Decoder
 
 Job = tuple[int, tuple[int, ...]]
 """A member of the pack and a prompt."""
 
 
 def decode(
-    sampler: Sampler,
+    sampler: Decoder,
     pack: Pack,
     data: PreparedData,
     tokenizer: PreTrainedTokenizerBase,
@@ -41,19 +41,33 @@ def decode(
     prompts = sorted({tuple(q.prompt_ids) for q in data.questions}, key=len, reverse=True)
     places = range(len(pack.members))
     jobs: list[Job] = [(member, prompt) for member in places if member not in silent for prompt in prompts]
+    answers = decode_jobs(sampler, pack, jobs, tokenizer, data.stop_ids, rows_at_once, report)
+    asked = [data.questions if member not in silent else [] for member in places]
+    return [[answers[member, tuple(q.prompt_ids)] for q in asked[member]] for member in places]
+
+
+def decode_jobs(
+    sampler: Decoder,
+    pack: Pack,
+    jobs: Sequence[Job],
+    tokenizer: PreTrainedTokenizerBase,
+    stop_ids: tuple[int, ...],
+    rows_at_once: int,
+    report: Callable[[int, int, str], None],
+) -> dict[Job, str]:
+    """The answer to each of some distinct jobs; those of a member stand together."""
     size = max(1, rows_at_once // sampler.rows_per_prompt())
     answers: dict[Job, str] = {}
     with torch.inference_mode(), pack.generating():
         for start in range(0, len(jobs), size):
             batch = jobs[start : start + size]
-            answers |= dict(zip(batch, _decode_batch(sampler, pack, batch, tokenizer, data.stop_ids), strict=True))
+            answers |= dict(zip(batch, _decode_batch(sampler, pack, batch, tokenizer, stop_ids), strict=True))
             report(len(answers), len(jobs), "")
-    asked = [data.questions if member not in silent else [] for member in places]
-    return [[answers[member, tuple(q.prompt_ids)] for q in asked[member]] for member in places]
+    return answers
 
 
 def _decode_batch(
-    sampler: Sampler, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
+    sampler: Decoder, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
 ) -> list[str]:
     model, pad = cast(Any, pack.base), tokenizer.pad_token_id  # transformers' own types hide `generate`
     prompts = [pack.own_prompt(pack.members[member].name, prompt) for member, prompt in batch]
@@ -78,7 +92,7 @@ def _decode_batch(
     return [text.strip() for text in tokenizer.batch_decode(whole[:, start:], skip_special_tokens=True)]
 
 
-def _rules(sampler: Sampler, start: int) -> LogitsProcessorList:
+def _rules(sampler: Decoder, start: int) -> LogitsProcessorList:
     size = sampler.no_repeat()
     return LogitsProcessorList([] if size is None else [_NoRepeatInAnswer(size, start)])
 

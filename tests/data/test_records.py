@@ -28,7 +28,7 @@ def folder(tmp_path, make_data):
             if raw is None:
                 raw = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in content).encode()
             (tmp_path / f"{part}.jsonl").write_bytes(raw)
-        return make_data("jsonl", f"data.path={tmp_path}", *overrides)
+        return make_data("records", f"data.path={tmp_path}", *overrides)
 
     return write
 
@@ -53,7 +53,7 @@ def test_formats_are_detected_and_stated(folder, record, prompt, answer, name):
     splits = parts_of(folder, record)
     example = splits.train[0]
     assert (example.key, example.fields["prompt"], example.references) == ("train.jsonl:1", prompt, (answer,))
-    assert f"jsonl: train.jsonl: {name}, 1 rows" in splits.notes
+    assert f"train.jsonl: {name}, 1 rows" in splits.notes
 
 
 def test_optional_column_is_always_there_for_templates(folder):
@@ -118,7 +118,7 @@ def test_a_conversation_is_never_divided(folder):
 def test_a_single_file_is_a_training_file(make_data, tmp_path):
     file = tmp_path / "mine.jsonl"
     file.write_text("".join(json.dumps({"input": str(i), "output": "x"}) + "\n" for i in range(3)))
-    splits = make_data("jsonl", f"data.path={file}").splits()
+    splits = make_data("records", f"data.path={file}").splits()
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [1, 1, 1]
 
 
@@ -137,7 +137,7 @@ BAD = {
     "empty file": ("", r"train\.jsonl: empty; give it at least one record"),
     "blank file": ("\n\n", r"train\.jsonl: empty; give it at least one record"),
     "same id": ('{"id": 7, "input": "a", "output": "b"}\n' * 2, r":2: id: 7 is also that of line 1; make ids unique"),
-    "unknown": ('{"text": "x"}\n', r":1: columns text are of no known format; rename them to one of: chat messages, "),
+    "unknown": ('{"words": "x"}\n', r":1: columns words are of no known format; set data.shape, or rename"),
     "surrogate": ('{"prompt": "\\ud800", "completion": "x"}\n', r":1: prompt: half of a surrogate pair at character 1"),
     "deep": ("[" * 100_000 + "\n" + LINE, r"a JSON array where|not JSON"),
     "deep object": ('{"a":' * 100_000 + "\n", r":1: not JSON that can be read"),
@@ -174,9 +174,7 @@ def test_skipping_counts_and_lists_what_is_left_out(folder):
     splits = folder("data.on_error=skip", **parts).splits()
     assert [e.key for e in splits.train] == ["train.jsonl:1", "train.jsonl:10"]
     note = next(note for note in splits.notes if "skipped" in note)
-    assert (
-        note.startswith("jsonl: train.jsonl: 8 records skipped: line 2: output: missing") and note.count("line ") == 5
-    )
+    assert note.startswith("train.jsonl: 8 records skipped: line 2: output: missing") and note.count("line ") == 5
     with pytest.raises(DataError, match=r":2: .* \(7 more such lines\); data\.on_error=skip leaves them out"):
         folder(**parts).splits()
 
@@ -188,8 +186,8 @@ def test_skipping_everything_is_an_error(folder):
 
 def test_missing_files_are_named(make_data, folder, tmp_path):
     with pytest.raises(DataError, match=r"absent\.jsonl: no such file or folder; check data\.path"):
-        make_data("jsonl", f"data.path={tmp_path / 'absent.jsonl'}").splits()
-    with pytest.raises(DataError, match=r"no train\.jsonl in it; name the training file so"):
+        make_data("records", f"data.path={tmp_path / 'absent.jsonl'}").splits()
+    with pytest.raises(DataError, match=r"no training file in it, .*; name it so, or point"):
         folder(test=[ALPACA]).fingerprint()
     with pytest.raises(
         DataError, match=r"too few distinct prompts to divide, 1; give it at least 2, or add files for valid"
@@ -199,9 +197,9 @@ def test_missing_files_are_named(make_data, folder, tmp_path):
 
 def test_bad_fractions_are_refused(make_data):
     with pytest.raises(ConfigError, match=r"data\.test_fraction must be between 0 and 1, got 1\.5"):
-        make_data("jsonl", "data.path=x", "data.test_fraction=1.5")
+        make_data("records", "data.path=x", "data.test_fraction=1.5")
     with pytest.raises(ConfigError, match=r"must leave rows for training, got 1\.1"):
-        make_data("jsonl", "data.path=x", "data.test_fraction=0.6", "data.validation_fraction=0.5")
+        make_data("records", "data.path=x", "data.test_fraction=0.6", "data.validation_fraction=0.5")
 
 
 def test_fifty_thousand_records_are_checked_within_three_seconds(folder):
@@ -217,7 +215,7 @@ def test_fifty_thousand_records_are_checked_within_three_seconds(folder):
 )
 def test_real_files_are_read_whole(make_data, shared_data, name):
     lines = (shared_data / name).read_text(encoding="utf-8").splitlines()
-    splits = make_data("jsonl", f"data.path={shared_data / name}").splits()
+    splits = make_data("records", f"data.path={shared_data / name}").splits()
     rows = sum(len(e.references) for part in (splits.train, splits.validation, splits.test) for e in part)
     distinct = {json.dumps({k: v for k, v in json.loads(line).items() if k != "id"}, sort_keys=True) for line in lines}
     assert rows == len(distinct)

@@ -1,0 +1,121 @@
+"""`data=mixture`: several data sets as one multi-task set, by weight or by size (Raffel et al. 2020, section 3.5.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tunegrid.config import require, schema
+from tunegrid.data import Data, Example, Splits
+from tunegrid.data.content_hash import hash_parts
+from tunegrid.data.draw import order
+from tunegrid.data.record_format import PROMPT
+from tunegrid.data.selection import Pair, Selection, select
+
+TASK = "task"
+"""The column that says which part an example is from."""
+
+
+@schema("data", "mixture")
+@dataclass(kw_only=True, slots=True)
+class Mixture(Data):
+    """Parts are data sets with options of their own; every example keeps its part's name as its task.
+
+    A part of n rows is drawn at a rate of min(n, cap)^(1/temperature), or of its weight, over the sum of all. Parts'
+    own templates are rendered; `max_length`, `long_rows` and the prompt are the mixture's.
+    """
+
+    parts: dict[str, Data]
+    """Data sets by name: `+data@data.parts.gsm8k=gsm8k` adds one, `data.parts.gsm8k.rows=500` sets it."""
+    weights: dict[str, float]
+    """Rates of parts relative to each other; where there are none, by size."""
+    cap: int | None
+    """Rows from which on a part counts as no larger; null: no limit."""
+    temperature: float
+    """1: in proportion to size; the higher, the more alike the rates."""
+
+    def __post_init__(self) -> None:
+        Data.__post_init__(self)
+        require(len(self.parts) > 0, "data.parts", "have a data set, as by +data@data.parts.NAME=OPTION", "none")
+        for name in self.parts:
+            require(name.isidentifier(), "data.parts", "have names of letters, digits and underscores", name)
+        require(self.cap is None or self.cap >= 1, "data.cap", "be at least 1, or null for no limit", self.cap)
+        require(self.temperature > 0, "data.temperature", "be above 0", self.temperature)
+        if self.weights:
+            same = self.weights.keys() == self.parts.keys()
+            require(same, "data.weights", f"name each of {', '.join(self.parts)}", ", ".join(self.weights))
+            require(min(self.weights.values()) > 0, "data.weights", "be above 0", min(self.weights.values()))
+
+    def splits(self) -> Splits:
+        """Read every part and choose its rows; training rows are drawn without chance but in which of them they are."""
+        read = {name: part.splits() for name, part in self.parts.items()}
+        chosen = {name: _rendered(name, part, select(part, read[name])) for name, part in self.parts.items()}
+        sizes = {name: len(selection.train) for name, selection in chosen.items()}
+        quotas = self.quotas(sizes)
+        train = [row for name in self.parts for row in self._drawn(name, chosen[name].train, quotas[name])]
+        validation = [example for selection in chosen.values() for example in _rows(selection.validation)]
+        test = [example for selection in chosen.values() for example in selection.test]
+        notes = [f"{name}: {note}" for name, splits in read.items() for note in splits.notes]
+        notes += [f"{name}: {quotas[name]} training rows drawn from {size}" for name, size in sizes.items()]
+        return Splits(tuple(train), tuple(validation), tuple(test), tuple(notes))
+
+    def fingerprint(self) -> str:
+        """A hash of the parts' own, with their names."""
+        return hash_parts(("mixture", tuple((name, part.identity()) for name, part in self.parts.items())))
+
+    def quotas(self, sizes: dict[str, int]) -> dict[str, int]:
+        """Training rows of each part: `rows` in all, or as many as the capped parts have."""
+        capped = {name: min(size, self.cap or size) for name, size in sizes.items()}
+        rates = dict(self.weights) or {name: size ** (1 / self.temperature) for name, size in capped.items()}
+        total = self.rows or sum(capped.values())
+        exact = {name: total * rate / sum(rates.values()) for name, rate in rates.items()}
+        quotas = {name: int(rows) for name, rows in exact.items()}
+        most = sorted(exact, key=lambda name: quotas[name] - exact[name])
+        for name in most[: total - sum(quotas.values())]:
+            quotas[name] += 1
+        return quotas
+
+    def _drawn(self, name: str, pairs: Sequence[Pair], quota: int) -> list[Example]:
+        """The first `quota` rows of a part in a random order of its own, from its beginning again where it ends."""
+        rows = _rows(pairs)
+        shuffled = order(len(rows), f"mixture {name}:{self.split_seed}")
+        return [rows[shuffled[place % len(rows)]] for place in range(quota)]
+
+
+def _rendered(task: str, part: Data, chosen: Selection) -> Selection:
+    """A part's rows as its own template writes them."""
+    known: dict[int, Example] = {}
+
+    def render(example: Example) -> Example:
+        if id(example) not in known:
+            known[id(example)] = _example(task, part, example)
+        return known[id(example)]
+
+    def pairs(rows: Sequence[Pair]) -> list[Pair]:
+        return [(render(example), part.template.target_text(example.fields, answer)) for example, answer in rows]
+
+    return Selection(pairs(chosen.train), pairs(chosen.validation), [render(example) for example in chosen.test])
+
+
+def _example(task: str, part: Data, example: Example) -> Example:
+    def target(answer: str) -> str:
+        return part.template.target_text(example.fields, answer)
+
+    prompt = example.turns[-1].content if example.turns else part.template.input_text(example.fields)
+    return replace(
+        example,
+        key=f"{task}/{example.key}",
+        fields={**example.fields, PROMPT: prompt, TASK: task},
+        references=tuple(map(target, example.references)),
+        choices=tuple(map(target, example.choices)),
+        rejected=tuple(map(target, example.rejected)),
+        task=task,
+    )
+
+
+def _rows(pairs: Sequence[Pair]) -> list[Example]:
+    """An example for each row."""
+    return [_row(example, reference) for example, reference in pairs]
+
+
+def _row(example: Example, reference: str) -> Example:
+    place = example.references.index(reference)
+    return replace(example, references=(reference,), rejected=example.rejected[place : place + 1])
