@@ -66,7 +66,7 @@ def test_weighted_sums_are_one_matrix_product(random_corpus, option) -> None:
         (bleu.statistics([], [], smoothed=True), 10),
         (nist.statistics([], [], pool_references=True), 13),
         (rouge_l.statistics([], []), 2),
-        (cider.statistics([], [], cider.penalised), 2),
+        (cider.statistics([], [], penalised=True), 2),
     ],
 )
 def test_no_instances_keep_the_shape(rows: np.ndarray, columns: int) -> None:
