@@ -15,11 +15,13 @@ COMMANDS = (
     "score",
     "compare",
     "agreement",
+    "perturb",
     "sync",
     "verify",
     "export",
     "generate",
     "inspect",
+    "data",
 )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tunegrid.data.json_lines import Problem, read_records
+from tunegrid.data.record import Problem
+from tunegrid.data.record_file import read_records
 from tunegrid.errors import DataError
 
 T = TypeVar("T")

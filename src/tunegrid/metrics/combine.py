@@ -14,9 +14,12 @@ from tunegrid.metrics import (
     chrf,
     class_counts,
     correlation,
+    forgetting,
     likelihood,
     meteor_formula,
+    multiple_choice,
     nist,
+    preference,
     sacre_bleu,
     ter,
 )
@@ -88,6 +91,14 @@ MEASURES = {
     "flexible_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "general_perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "perplexity_change": Measure(forgetting.perplexity_change, higher_is_better=False),
+    "held_out_accuracy": Measure(multiple_choice.normalised_accuracy),
+    "held_out_change": Measure(mean),
+    "reward": Measure(mean),
+    "kl": Measure(mean, higher_is_better=False),
+    "pair_accuracy": Measure(mean),
+    "pair_calibration_error": Measure(preference.calibration_error, higher_is_better=False),
 }
 
 

@@ -97,6 +97,7 @@ TIMES: tuple[tuple[str, Show], ...] = (
     ("cells in pack", lambda cost: count(cost.pack_size)),
     ("evaluation", lambda cost: duration(cost.evaluation_s)),
     ("generation", lambda cost: duration(cost.generation_s)),
+    ("forgetting", lambda cost: duration(cost.forgetting_s)),
     ("steps", lambda cost: count(cost.steps)),
     ("tokens/s", lambda cost: count(cost.tokens_per_second)),
     ("per token decoded", lambda cost: milliseconds(cost.token_latency_s)),

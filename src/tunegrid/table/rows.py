@@ -10,7 +10,15 @@ from tunegrid.config import leaves
 from tunegrid.errors import ConfigError, unknown
 from tunegrid.table.cells import REPEAT_KEYS, CellRecord, setting
 
-OUTSIDE_RESULT = (*BOOKKEEPING, "hardware", "schema.hardware", "data.path", "model.path")
+OUTSIDE_RESULT = (
+    *BOOKKEEPING,
+    "hardware",
+    "schema.hardware",
+    "data.path",
+    "model.path",
+    "forgetting.text",
+    "forgetting.tasks",
+)
 """Config keys that cannot change a result; folders would also carry a machine's name into the table."""
 UNTRAINED = ("model.", "prompt.", "sampler.")
 """What row keys begin with that also tell untrained models apart."""
