@@ -1,7 +1,7 @@
 """One cell, or a pack of cells on one base: config → model → data → method → objective → sampler → metrics → result."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
@@ -12,6 +12,7 @@ from tunegrid.metrics import Metrics
 from tunegrid.model import Model
 from tunegrid.objective import Objective
 from tunegrid.prompt import Prompt
+from tunegrid.reward import Reward
 from tunegrid.sampler import Sampler
 from tunegrid.sweep.options import PackMode, Sweep
 from tunegrid.table.spec import TableSpec
@@ -40,6 +41,7 @@ class Run:
     data: Data
     method: Method
     objective: Objective
+    reward: Reward
     prompt: Prompt
     sampler: Sampler
     metrics: Metrics
@@ -52,6 +54,7 @@ class Run:
         divided = self.hardware.strategy is Strategy.fsdp
         possible = not divided or self.method.quantisation() is None
         require(possible, "hardware.strategy", "be ddp or single for a base in four bits", self.hardware.strategy)
+        self.objective.check(self)
 
 
 def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
@@ -79,16 +82,16 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
         with record:  # from here on there is something to record
             with meter.phase(Phase.TRAINING), progress.stage("training") as report:
                 objectives = [cell.run.objective for cell in cells]
-                trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
+                trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report, run.reward)
             with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
-                pruned = [place for place, own in enumerate(trained) if own.pruned]
-                answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report, pruned)
+                silent = [place for place, own in enumerate(trained) if own.pruned or not run.objective.writes()]
+                answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report, silent)
             with progress.stage("timing"):
                 latency = latencies(pack, run.hardware.latency_tokens)
             with meter.phase(Phase.SCORING), progress.stage("scoring"):
                 references = [question.references for question in data.questions]
                 scores = [
-                    [] if place in pruned else run.metrics.score(of_cell, references)
+                    [] if place in silent else run.metrics.score(of_cell, references)
                     for place, of_cell in enumerate(answers)
                 ]
             record.write(pack, data, trained, answers, scores, latency)
@@ -109,6 +112,7 @@ def train_along(cells: "Sequence[Cell]") -> None:
 
 
 def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, PreparedData, Pack]":
+    from tunegrid.data.pairs import prepare_pairs
     from tunegrid.data.token_index import remember
     from tunegrid.data.tokenized import prepare
     from tunegrid.hardware.kernel_cache import bound_kernel_cache
@@ -120,6 +124,8 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     bound_kernel_cache()
     tokenizer = run.model.load_tokenizer()
     data = prepare(run.data, tokenizer, run.prompt)
+    if run.objective.compares():
+        data = replace(data, pairs=prepare_pairs(run.data, tokenizer, run.prompt))
     remember(run.data, run.prompt, run.model.identity(), data)
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]

@@ -66,7 +66,8 @@ class Cell:
         """The cell of a resolved run. `known` spares reading data and model files that a cell before it had too."""
         config = cell_config(run)
         fingerprints = Fingerprints() if known is None else known
-        identifier = cell_id(config, fingerprints.of_data(run.data), fingerprints.of_model(run.model))
+        own = (fingerprints.of_data(run.data), fingerprints.of_model(run.model), fingerprints.of_reward(run.reward))
+        identifier = cell_id(config, *own)
         return Cell._at(identifier, config, run)
 
     @staticmethod

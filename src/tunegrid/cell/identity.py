@@ -17,6 +17,7 @@ from tunegrid.errors import DataError
 if TYPE_CHECKING:
     from tunegrid.data import Data
     from tunegrid.model import Model
+    from tunegrid.reward import Reward
     from tunegrid.run import Run
 
 PROTOCOL_VERSION = 1
@@ -37,27 +38,31 @@ def cell_config(run: "Run") -> dict[str, Any]:
     return config
 
 
-def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str) -> str:
+def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, reward: str | None = None) -> str:
     """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
 
     Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
-    the fingerprint, and a folder that moves is still the same data.
+    the fingerprint, and a folder that moves is still the same data. So it is with what a `reward` reads; a cell without
+    one has the id that it had before there were any.
     """
     content = {
-        "config": _content(config),
+        "config": _content(config, rewarded=reward is not None),
         "data": fingerprint,
         "model": model_identity,
         "protocol": PROTOCOL_VERSION,
+        **({} if reward is None else {"reward": reward}),
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _content(config: Mapping[str, Any]) -> dict[str, Any]:
-    apart = ("hardware", "model")
+def _content(config: Mapping[str, Any], rewarded: bool) -> dict[str, Any]:
+    apart = ("hardware", "model") if rewarded else ("hardware", "model", "reward")
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
-    content["data"] = {key: value for key, value in content["data"].items() if key != "path"}
+    for group, places in (("data", ("path",)), ("reward", ("path", "cell"))):
+        if group in content:
+            content[group] = {key: value for key, value in content[group].items() if key not in places}
     return content
 
 
@@ -88,6 +93,10 @@ class Fingerprints:
         """The model's identity, computed once."""
         return self._once(model, model.identity)
 
+    def of_reward(self, reward: "Reward") -> str | None:
+        """The reward's fingerprint, computed once."""
+        return self._once(reward, lambda: reward.fingerprint() or "") or None
+
     def _once(self, component: object, compute: Callable[[], str]) -> str:
         key = f"{type(component).__qualname__} {json.dumps(as_containers(component), sort_keys=True)}"
         if key not in self._known:
@@ -113,6 +122,8 @@ def restore(config: Mapping[str, Any], like: "Run") -> "Run":
     for group in GROUPS:
         if group in BOOKKEEPING or group == "hardware":
             continue
+        if group == "reward" and group not in config[SCHEMA]:
+            continue  # written before there was such a group: none, which is the default of `like`
         component = _schemas(group).get(config[SCHEMA][group])
         if component is None:
             raise DataError(f"config.yaml names the {group} {config[SCHEMA][group]!r}, which is not installed")

@@ -32,6 +32,8 @@ class Example:
     """Every answer that counts as right; training makes one row of each."""
     turns: tuple[Turn, ...] = ()
     """For chat data: the conversation before the answer. Empty where `fields` hold the prompt."""
+    rejected: tuple[str, ...] = ()
+    """For preference data: the worse answer to each of `references`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tunegrid.data.pairs import Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,5 @@ class PreparedData:
     """A hash of all that went in: source, choice of rows, templates, prompt, tokenizer."""
     notes: tuple[str, ...]
     """What a protocol says about the data, one sentence each."""
+    pairs: "Pairs | None" = None
+    """Answers with worse ones beside them, for the objectives that compare."""

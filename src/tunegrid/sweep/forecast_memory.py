@@ -82,7 +82,9 @@ def pack_memory(cells: Sequence[Cell], lengths: RowLengths, device: str, precisi
     if modules is None or blocks(values) is None:
         raise UnknownMemoryError(f"the architecture {values.get('model_type')!r} is not known")
     for cell in cells:
-        if not isinstance(cell.run.method, Base | Full | Lora) or not isinstance(cell.run.objective, Sft):
+        if not isinstance(cell.run.objective, Sft):
+            raise UnknownMemoryError("it knows objective=sft only")
+        if not isinstance(cell.run.method, Base | Full | Lora):
             raise UnknownMemoryError(f"method={cell.run.method.kind} is not known to it")
     own_precision = precision if cells[0].run.method.base_weights() is Weights.hardware else "float32"
     state = _State(cells, lengths, device, own_precision, values, modules)
