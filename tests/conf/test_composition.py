@@ -23,6 +23,7 @@ GRIDS = [path for path in EXPERIMENTS if path not in SEARCHES]
 OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.yaml"))
 REQUIRED = {
     "data/jsonl": ["data.path=nowhere.jsonl"],
+    "data/preferences": ["data.path=nowhere.jsonl"],
     "objective/ppo": ["reward=rule", "reward.pattern=a"],
     "reward/rule": ["objective=ppo", "reward.pattern=a"],
     "reward/lexicon": ["objective=ppo", "reward.path=nowhere.txt"],
