@@ -30,6 +30,13 @@ OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.ya
 REQUIRED = {
     "data/jsonl": ["data.path=nowhere.jsonl"],
     "metrics/toxicity": ["metrics.classifier=owner/name"],
+    "data/preferences": ["data.path=nowhere.jsonl"],
+    "objective/ppo": ["reward=rule", "reward.pattern=a"],
+    "reward/rule": ["objective=ppo", "reward.pattern=a"],
+    "reward/lexicon": ["objective=ppo", "reward.path=nowhere.txt"],
+    "reward/feedback": ["objective=ppo", "reward.path=nowhere.jsonl"],
+    "reward/model": ["objective=ppo", "reward.cell=nowhere"],
+    "reward/entry_point": ["objective=ppo", "reward.name=nothing"],
     "model/hub": ["model.id=owner/name"],
     "model/local": ["model.path=nowhere"],
     "model/embedded": ["model.package=p", "model.file=f", "model.fallback.id=owner/name"],
