@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tunegrid.config import require, schema
 from tunegrid.data import Data, Example, Splits
@@ -23,6 +24,8 @@ class Mixture(Data):
     own templates are rendered; `max_length`, `long_rows` and the prompt are the mixture's.
     """
 
+    path: str | None
+    """A folder for the parts that have no path of their own: in it the folder of a part's name, or else it itself."""
     parts: dict[str, Data]
     """Data sets by name: `+data@data.parts.gsm8k=gsm8k` adds one, `data.parts.gsm8k.rows=500` sets it."""
     weights: dict[str, float]
@@ -37,6 +40,9 @@ class Mixture(Data):
         require(len(self.parts) > 0, "data.parts", "have a data set, as by +data@data.parts.NAME=OPTION", "none")
         for name in self.parts:
             require(name.isidentifier(), "data.parts", "have names of letters, digits and underscores", name)
+        for name, part in self.parts.items():
+            if self.path is not None and getattr(part, "path", self) is None:
+                self.parts[name] = replace(part, path=_place(self.path, name))  # type: ignore[call-arg]
         require(self.cap is None or self.cap >= 1, "data.cap", "be at least 1, or null for no limit", self.cap)
         require(self.temperature > 0, "data.temperature", "be above 0", self.temperature)
         if self.weights:
@@ -78,6 +84,11 @@ class Mixture(Data):
         rows = _rows(pairs)
         shuffled = order(len(rows), f"mixture {name}:{self.split_seed}")
         return [rows[shuffled[place % len(rows)]] for place in range(quota)]
+
+
+def _place(folder: str, name: str) -> str:
+    own = Path(folder).expanduser() / name
+    return str(own if own.is_dir() else folder)
 
 
 def _rendered(task: str, part: Data, chosen: Selection) -> Selection:
