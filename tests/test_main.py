@@ -125,6 +125,7 @@ SHOWN = {
     "list --help": "usage: tunegrid list",
     "verify --help": "usage: tunegrid verify",
     "inspect --help": "usage: tunegrid inspect",
+    "data --help": "usage: tunegrid data",
     "verify --schema": "https://json-schema.org/draft/2020-12/schema",
     f"plan -m {' '.join(SMALL)} method.rank=1,4,1 seed=0": "2 cells · 0 finished · 1 duplicate · 1 pack to run of 2",
 }

@@ -1,11 +1,13 @@
 """One cell, or a pack of cells on one base: config → model → data → method → objective → sampler → metrics → result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.data import Data
+from tunegrid.forgetting import Forgetting
 from tunegrid.hardware import Hardware, Strategy
 from tunegrid.method import Method
 from tunegrid.metrics import Metrics
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
     from tunegrid.cell.cell import Cell
     from tunegrid.data.tokenized import PreparedData
+    from tunegrid.forgetting.recall import Recall
+    from tunegrid.hardware.meter import Meter
     from tunegrid.pack.pack import Pack
+    from tunegrid.progress import Progress
 
 
 @schema(None, "run")
@@ -44,6 +49,7 @@ class Run:
     prompt: Prompt
     sampler: Sampler
     metrics: Metrics
+    forgetting: Forgetting
     hardware: Hardware
     tracker: Tracker
     table: TableSpec
@@ -72,16 +78,22 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
     meter = Meter()
     record = PackRecord(cells, meter, notes)
     with together(run.hardware, train_along, cells), Progress([cell.title for cell in cells]) as progress:
-        from tunegrid.sampler.latency import latencies  # imports torch: the other ranks have started by now
+        from tunegrid.forgetting.recall import Recall  # imports torch: the other ranks have started by now
+        from tunegrid.sampler.latency import latencies
 
         with meter.phase(Phase.PREPARING), progress.stage("preparing"):
             tokenizer, data, pack = _prepared(cells)
+            recall = Recall.of(run.forgetting.material(), tokenizer, pack, run.hardware.tokens_per_pass)
         with record:  # from here on there is something to record
+            with _recalling(recall, meter, progress):
+                before = recall.of_base()
             with meter.phase(Phase.TRAINING), progress.stage("training") as report:
                 objectives = [cell.run.objective for cell in cells]
                 trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
+            pruned = [place for place, own in enumerate(trained) if own.pruned]
+            with _recalling(recall, meter, progress):
+                asked = recall.of_members(before, pruned)
             with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
-                pruned = [place for place, own in enumerate(trained) if own.pruned]
                 answers = run.sampler.answers(pack, data, tokenizer, run.hardware, report, pruned)
             with progress.stage("timing"):
                 latency = latencies(pack, run.hardware.latency_tokens)
@@ -90,7 +102,16 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
                     [] if place in pruned else scored(run.metrics, data.questions, of_cell)
                     for place, of_cell in enumerate(answers)
                 ]
-            record.write(pack, data, trained, answers, scores, latency)
+            record.write(pack, data, trained, answers, scores, asked, latency)
+
+
+@contextmanager
+def _recalling(recall: "Recall", meter: "Meter", progress: "Progress") -> Iterator[None]:
+    """Charge what happens inside the `with` block to forgetting; show it where there is something to ask."""
+    from tunegrid.hardware.meter import Phase
+
+    with meter.phase(Phase.FORGETTING), progress.stage("recalling") if recall.is_asked else nullcontext():
+        yield
 
 
 def train_along(cells: "Sequence[Cell]") -> None:

@@ -93,7 +93,7 @@ def test_published_numbers_name_scores_rows_and_settings_that_the_experiment_has
     cells = grid_of(path.stem, where)
     published = read_published(find_published(f"{path.stem}.csv"))
     assert {score for _, score in published.numbers if metric_of(score) == score} <= set(MEASURES)
-    rows = {shown(setting(cell.config, cell.run.table.row)) for cell in cells}
+    rows = {", ".join(shown(setting(cell.config, key)) for key in cell.run.table.row_keys) for cell in cells}
     named = {row for row, _ in published.numbers}
     assert named <= rows or not named & rows
     assert {score for _, score in published.numbers} & set(cells[0].run.table.columns)

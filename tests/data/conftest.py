@@ -22,7 +22,7 @@ def e2e_folder(shared_data: Path) -> Path:
     return shared_data / "e2e_nlg"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data() -> Callable[..., Data]:
     """`make_data("jsonl", "data.path=…")`: the component of a shipped option."""
 

@@ -111,7 +111,8 @@ def test_prompts_seen_in_training_are_counted(make_data, tokenizer, prompt, tmp_
         more = '{"input": "only here", "output": "c"}\n' if part == "test" else ""
         (tmp_path / f"{part}.jsonl").write_text('{"input": "a", "output": "b"}\n' + more)
     prepared = prepare(make_data("jsonl", f"data.path={tmp_path}"), tokenizer, prompt, tmp_path / "cache")
-    assert "test: 1 of the prompts are also training prompts" in prepared.notes
+    leak = "test: 1 prompts are training prompts word for word, 0 nearly (test.jsonl:1 of train.jsonl:1)"
+    assert leak in prepared.notes
 
 
 def test_the_second_time_nothing_is_read_or_tokenised(places, tokenizer, prompt, tmp_path, monkeypatch):

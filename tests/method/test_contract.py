@@ -45,7 +45,7 @@ RATES = {
     "lokr": 0.1,
     "randlora": 1e-2,
     "road": 0.1,
-    "vblora": 0.1,
+    "vblora": 5e-2,
     "vera": 0.1,
 }
 """Learning rates at which a method learns a few rows by heart, where 3e-2 is not one."""

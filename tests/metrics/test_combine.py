@@ -9,7 +9,6 @@ from tunegrid.errors import ConfigError
 from tunegrid.metrics import Score, bleu, cider, nist, rouge_l
 from tunegrid.metrics.combine import corpus_value, measure
 from tunegrid.metrics.e2e import E2e, Mteval
-from tunegrid.metrics.likelihood import likelihood_scores
 from tunegrid.metrics.qa import Qa
 from tunegrid.metrics.summarisation import Summarisation
 from tunegrid.metrics.text import Text
@@ -75,10 +74,9 @@ def test_no_instances_keep_the_shape(rows: np.ndarray, columns: int) -> None:
 
 
 def test_likelihood_weighs_tokens_not_rows() -> None:
-    loss, perplexity = likelihood_scores(np.array([[2.0, 1.0], [4.0, 5.0]]))
-    assert (loss.name, perplexity.name) == ("val_loss", "perplexity")
-    assert corpus_value(loss) == pytest.approx(1.0)
-    assert corpus_value(perplexity) == pytest.approx(math.e)
+    rows = np.array([[2.0, 1.0], [4.0, 5.0]])
+    assert corpus_value(Score("val_loss", rows)) == pytest.approx(1.0)
+    assert corpus_value(Score("perplexity", rows)) == pytest.approx(math.e)
 
 
 def test_lower_losses_and_higher_scores_are_better() -> None:

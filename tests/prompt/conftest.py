@@ -28,7 +28,7 @@ def chat(plain):
 
 @pytest.fixture
 def template() -> Template:
-    return Template(input="{{ mr }}", target="{{ reference }}")
+    return Template(input="{{ mr }}", target="{{ reference }}", others={})
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tunegrid.table.build import build_table
 from tunegrid.table.html import to_html
 from tunegrid.table.latex import escape as latex_escape
 from tunegrid.table.latex import to_latex
-from tunegrid.table.layout import count, duration, number, size
+from tunegrid.table.layout import count, duration, number, short_key, size
 from tunegrid.table.markdown import to_markdown
 from tunegrid.table.model import Table
 from tunegrid.table.published import Printed, Published
@@ -177,3 +177,10 @@ def test_html_figures_take_their_colours_from_the_page(table: Table):
 )  # fmt: skip
 def test_units(shown: str, expected: str):
     assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "short"), [("method.rank", "rank"), ("method.kind", "method"), ("model.name", "model"), ("name", "name")]
+)
+def test_a_key_is_named_by_its_last_part_unless_that_says_nothing(key: str, short: str):
+    assert short_key(key) == short

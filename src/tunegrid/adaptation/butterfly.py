@@ -4,6 +4,8 @@ PEFT compiles the extension where it finds nvcc; elsewhere it warns and trains o
 asks for. All that it computes is where the blocks of a block-diagonal matrix go.
 """
 
+from typing import Any, cast
+
 import torch
 from peft.tuners.boft import layer as boft
 from torch import Tensor
@@ -27,4 +29,4 @@ class BlockDiagonal:
 
 def compute_in_torch() -> None:
     """Have PEFT take this for its extension, so that every machine trains what the config says."""
-    boft._FBD_CUDA = BlockDiagonal
+    boft._FBD_CUDA = cast(Any, BlockDiagonal)

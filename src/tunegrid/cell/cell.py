@@ -73,7 +73,12 @@ class Cell:
         """The cell of a resolved run. `known` spares reading data and model files that a cell before it had too."""
         config = cell_config(run)
         fingerprints = Fingerprints() if known is None else known
-        identifier = cell_id(config, fingerprints.of_data(run.data), fingerprints.of_model(run.model))
+        identifier = cell_id(
+            config,
+            fingerprints.of_data(run.data),
+            fingerprints.of_model(run.model),
+            fingerprints.of_forgetting(run.forgetting),
+        )
         return Cell._at(identifier, config, run)
 
     @staticmethod

@@ -16,6 +16,7 @@ from tunegrid.errors import DataError
 
 if TYPE_CHECKING:
     from tunegrid.data import Data
+    from tunegrid.forgetting import Forgetting
     from tunegrid.model import Model
     from tunegrid.run import Run
 
@@ -47,24 +48,26 @@ def _parts(data: "Data") -> "Mapping[str, Data]":
     return parts
 
 
-def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str) -> str:
+def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, forgetting: str | None) -> str:
     """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
 
     Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
-    the fingerprint, and a folder that moves is still the same data.
+    the fingerprint, and a folder that moves is still the same data. So it is with what measures `forgetting`; a cell
+    that measures none has the id that it had before there was such a thing.
     """
     content = {
         "config": _content(config),
         "data": fingerprint,
         "model": model_identity,
         "protocol": PROTOCOL_VERSION,
+        **({} if forgetting is None else {"forgetting": forgetting}),
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def _content(config: Mapping[str, Any]) -> dict[str, Any]:
-    apart = ("hardware", "model")
+    apart = ("hardware", "model", "forgetting")
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
     content["data"] = without("path", content["data"])
@@ -92,11 +95,15 @@ class Fingerprints:
 
     def of_data(self, data: "Data") -> str:
         """The data's fingerprint, computed once."""
-        return self._once(data, data.fingerprint)
+        return self._once(data, data.identity)
 
     def of_model(self, model: "Model") -> str:
         """The model's identity, computed once."""
         return self._once(model, model.identity)
+
+    def of_forgetting(self, forgetting: "Forgetting") -> str | None:
+        """The fingerprint of what is asked, computed once."""
+        return self._once(forgetting, lambda: forgetting.fingerprint() or "") or None
 
     def _once(self, component: object, compute: Callable[[], str]) -> str:
         key = f"{type(component).__qualname__} {json.dumps(as_containers(component), sort_keys=True)}"
@@ -123,6 +130,8 @@ def restore(config: Mapping[str, Any], like: "Run") -> "Run":
     for group in GROUPS:
         if group in BOOKKEEPING or group == "hardware":
             continue
+        if group == "forgetting" and group not in config[SCHEMA]:
+            continue  # written before there was such a group: none, which is the default of `like`
         typed[group] = _typed(group, config[SCHEMA][group], _with_typed_parts(config[group], config[SCHEMA]))
     typed["seed"] = config["seed"]
     run = OmegaConf.to_object(typed)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tunegrid.config import require
+from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.template import Template
 
 __all__ = ["Data", "Example", "LongRows", "Splits", "Template", "Turn"]
@@ -100,3 +101,7 @@ class Data(ABC):
         The choice of rows (`rows`, `validation_rows`, `test_rows`) and the template are not part of it.
         Imports no torch, reads no network.
         """
+
+    def identity(self) -> str:
+        """A hash of everything outside the config that the rows depend on: the source and the files of templates."""
+        return hash_parts((self.fingerprint(), self.template.files()))

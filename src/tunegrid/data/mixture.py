@@ -65,7 +65,7 @@ class Mixture(Data):
 
     def fingerprint(self) -> str:
         """A hash of the parts' own, with their names."""
-        return hash_parts(("mixture", tuple((name, part.fingerprint()) for name, part in self.parts.items())))
+        return hash_parts(("mixture", tuple((name, part.identity()) for name, part in self.parts.items())))
 
     def quotas(self, sizes: dict[str, int]) -> dict[str, int]:
         """Training rows of each part: `rows` in all, or as many as the capped parts have."""

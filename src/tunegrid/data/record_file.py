@@ -1,6 +1,8 @@
 """Reading a file of records by the end of its name."""
 
+import zlib
 from collections.abc import Callable, Iterator
+from gzip import BadGzipFile
 from pathlib import Path
 
 from tunegrid.data.json_array import read_json_array
@@ -24,14 +26,17 @@ READERS: dict[str, Callable[[Path], Iterator[Record | Problem]]] = {
 def read_records(path: Path) -> Iterator[Record | Problem]:
     """Every record of a file, or what is wrong with it. Raises `DataError` for what concerns the file as a whole."""
     if not path.is_file():
-        raise DataError(f"{path}: no such file; check data.path")
+        raise DataError(f"{path}: no such file; correct the path")
     reader = READERS.get(kind(path))
     if reader is None:
         raise DataError(f"{path}: a file of no known kind; rename or convert it to one of {', '.join(READERS)}")
     found = False
-    for record in reader(path):
-        found = True
-        yield record
+    try:
+        for record in reader(path):
+            found = True
+            yield record
+    except (EOFError, BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file: {error}; get the file again") from None
     if not found:
         raise DataError(f"{path}: no rows; give it at least one record")
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tunegrid.config import require
+from tunegrid.data.draw import Draw
+from tunegrid.data.wording import Wording, read_wording
 from tunegrid.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 REFERENCE = "reference"
+_FINE = 1 << 32
 
 
 @dataclass(kw_only=True, slots=True)
@@ -22,14 +26,22 @@ class Template:
     """The prompt side, for example `{{ mr }}`."""
     target: str
     """The completion side; `{{ reference }}` is the answer being trained on."""
+    others: dict[str, float]
+    """Further wordings with their weights beside 1 of the above: `summary/question` of those that ship, or a file that
+    ends in `.jinja`. Which of them an example gets follows from its columns alone."""
 
     def __post_init__(self) -> None:
         _check_syntax("data.template.input", self.input)
         _check_syntax("data.template.target", self.target)
+        for name, weight in self.others.items():
+            require(weight > 0, f"data.template.others.{name}", "have a weight above 0", weight)
+            _check_syntax(f"the input of {name}", read_wording(name).input)
+            _check_syntax(f"the target of {name}", read_wording(name).target)
 
     def input_text(self, fields: Mapping[str, str]) -> str:
         """The prompt side of an example. Raises `ConfigError` for a column the data does not have."""
-        return render("data.template.input", self.input, fields)
+        wording = self.wording(fields)
+        return render(f"{wording.name}.input", wording.input, fields)
 
     def columns(self) -> list[str]:
         """Those that the prompt side reads."""
@@ -37,7 +49,24 @@ class Template:
 
     def target_text(self, fields: Mapping[str, str], reference: str) -> str:
         """The completion side of an example with one of its references."""
-        return render("data.template.target", self.target, {**fields, REFERENCE: reference})
+        wording = self.wording(fields)
+        return render(f"{wording.name}.target", wording.target, {**fields, REFERENCE: reference})
+
+    def wording(self, fields: Mapping[str, str]) -> Wording:
+        """The wording of an example, by weight: the same on every machine, in every order and for both sides."""
+        own = Wording("data.template", self.input, self.target)
+        if not self.others:
+            return own
+        drawn = Draw(f"wording {sorted(fields.items())}").below(_FINE) / _FINE * (1 + sum(self.others.values()))
+        for name, weight in self.others.items():
+            drawn -= weight
+            if drawn < 0:
+                return read_wording(name)
+        return own
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Both sides of every file that `others` names."""
+        return tuple((wording.input, wording.target) for wording in map(read_wording, self.others))
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tunegrid.config import plain, without
 from tunegrid.data import Data, Example, LongRows
+from tunegrid.data.copies_report import copies_report
 from tunegrid.data.selection import Pair, select
 from tunegrid.data.token_cache import FORMAT, default_folder, load, store
 from tunegrid.data.token_rows import PreparedData, Question, TokenizedRows
@@ -49,7 +50,7 @@ def identity(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -
     """A hash of everything that can change a token: source, choice of rows, templates, prompt, tokenizer."""
     parts = {
         "format": FORMAT,
-        "source": [type(data).__name__, data.fingerprint()],
+        "source": [type(data).__name__, data.identity()],
         "data": without("path", plain(data)),
         "prompt": [type(prompt).__name__, plain(prompt)],
         "tokenizer": _tokenizer_content(tokenizer),
@@ -72,7 +73,6 @@ def _tokenizer_content(tokenizer: "PreTrainedTokenizerBase") -> list[object]:
 class _Part:
     rows: TokenizedRows
     notes: list[str]
-    prompts: set[str]
 
 
 def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, fingerprint: str) -> PreparedData:
@@ -86,9 +86,7 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
     validation = writer.part("validation", chosen.validation)
     questions = writer.questions(chosen.test)
     notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
-    shared = sum(question.prompt in train.prompts for question in questions)
-    if shared:
-        notes.append(f"test: {shared} of the prompts are also training prompts")
+    notes += copies_report(data, chosen)
     return PreparedData(train.rows, validation.rows, questions, encoder.stop_ids, fingerprint, tuple(notes), tasks)
 
 
@@ -141,7 +139,7 @@ class _Writer:
         rows = [(prompts[id(example)], completion) for (example, _), completion in zip(pairs, completions, strict=True)]
         kept, notes = self._fitting(name, pairs, rows)
         tasks = [self.tasks.index(task) if task else 0 for task in (pairs[place][0].task for place in kept)]
-        return _Part(TokenizedRows.of(list(kept.values()), tasks), notes, set(texts))
+        return _Part(TokenizedRows.of(list(kept.values()), tasks), notes)
 
     def _fitting(
         self, name: str, pairs: Sequence[Pair], rows: list[tuple[list[int], list[int]]]

@@ -1,5 +1,6 @@
 """LoRA: W' = W + s · B A with W frozen (Hu et al. 2021, arXiv 2106.09685)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import sqrt
@@ -9,7 +10,10 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted, lora_count
+from tunegrid.model.footprint import Footprint, Kept
 from tunegrid.model.quantisation import Code, Quantisation
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -108,6 +112,18 @@ class Lora(Method):
         """The s of W' = W + s · B A."""
         divisor = {AlphaPolicy.fixed: self.rank, AlphaPolicy.proportional: 1, AlphaPolicy.rslora: sqrt(self.rank)}
         return self.alpha / divisor[self.alpha_policy]
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.rank
+        layers = adapted(modules, self.targets)
+        start = r if self.initialisation in SUBTRACTED else 0
+        return Footprint(
+            trained=lora_count(layers, r),
+            frozen=lora_count(layers, start),
+            kept=tuple(Kept(layer, r + start + (layer.columns if self.dropout else 0)) for layer in layers),
+            inputs=True,
+            whole=lora_count(layers, 2 * start),
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

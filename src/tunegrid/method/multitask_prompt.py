@@ -1,10 +1,13 @@
 """Multitask prompt tuning: a prompt times a low-rank matrix of the task's (Wang et al. 2023, arXiv 2303.02861)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.method.virtual_tokens import Initialisation, VirtualTokens, require_text
+from tunegrid.model.footprint import Footprint
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft.tuners import MultitaskPromptEmbedding
@@ -32,6 +35,10 @@ class MultitaskPrompt(VirtualTokens):
         VirtualTokens.__post_init__(self)
         require(self.rank >= 1, "method.rank", "be at least 1", self.rank)
         require_text(self.initialisation, self.text)
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        n, d, r = self.tokens, modules[0].columns, self.rank
+        return Footprint(trained=n * d + n * r + r * d, virtual_tokens=n)
 
     def adaptation(self) -> "Adaptation":
         import torch

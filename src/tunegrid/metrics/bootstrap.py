@@ -4,7 +4,7 @@ A resample is a vector of weights over instances, so a corpus metric of thousand
 weights and additive statistics, then the metric's `combine`. Everything is reproducible from the seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,24 +42,31 @@ def resample(score: Score, resamples: int, seed: int) -> np.ndarray:
 
     Two scores with as many instances get the same samples from the same seed, which is what pairs them.
     """
-    instances = len(score.statistics)
-    if not instances:
+    if not len(score.statistics):
         raise DataError(f"{score.name} has no instances to resample")
+    values = measure(score.name).values
+    blocks = weight_blocks(len(score.statistics), resamples, seed)
+    return np.concatenate([values(weights, score.statistics) for weights in blocks])
+
+
+def weight_blocks(instances: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each instance is drawn in each bootstrap sample, (resamples, instances) in blocks of whole samples."""
     generator = np.random.default_rng(seed)
     even = np.full(instances, 1 / instances)
+    for size in block_sizes(instances, resamples):
+        yield generator.multinomial(instances, even, size=size)
+
+
+def block_sizes(instances: int, samples: int) -> Iterator[int]:
+    """Cut `samples` of `instances` weights into blocks that fit in memory."""
     block = max(_BLOCK // instances, 1)
-    values = measure(score.name).values
-    return np.concatenate(
-        [
-            values(generator.multinomial(instances, even, size=min(block, resamples - start)), score.statistics)
-            for start in range(0, resamples, block)
-        ]
-    )
+    for start in range(0, samples, block):
+        yield min(block, samples - start)
 
 
 def interval(score: Score, *, resamples: int, seed: int, level: float = 0.95) -> Interval:
     """Return the corpus value of `score` with its percentile interval over `resamples` samples of the instances."""
-    low, high = _quantiles(resample(score, resamples, seed), level)
+    low, high = quantiles(resample(score, resamples, seed), level)
     return Interval(corpus_value(score), low, high)
 
 
@@ -75,7 +82,7 @@ def paired_difference(
     generator = np.random.default_rng([seed, 1])  # a stream of its own: the instances' samples stay those of `interval`
     samples = _mean_of_repeats(first, resamples, seed, generator) - _mean_of_repeats(second, resamples, seed, generator)
     value = _mean_value(first) - _mean_value(second)
-    low, high = _quantiles(samples, level)
+    low, high = quantiles(samples, level)
     return Difference(value, low, high, _two_sided(samples))
 
 
@@ -100,7 +107,8 @@ def _mean_of_repeats(repeats: Sequence[Score], resamples: int, seed: int, genera
     return np.take_along_axis(values, drawn, axis=0).mean(axis=0)
 
 
-def _quantiles(samples: np.ndarray, level: float) -> tuple[float, float]:
+def quantiles(samples: np.ndarray, level: float) -> tuple[float, float]:
+    """The ends of the percentile interval; nan where a sample has no value."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -41,3 +41,17 @@ def matthews(sums: np.ndarray) -> np.ndarray:
     covariance = count * hits.sum(axis=-1) - (named * right).sum(axis=-1)
     spreads = (count**2 - (named**2).sum(axis=-1)) * (count**2 - (right**2).sum(axis=-1))
     return np.divide(covariance, np.sqrt(spreads), out=np.zeros_like(covariance), where=spreads > 0)
+
+
+def kappa(sums: np.ndarray) -> np.ndarray:
+    """Cohen's kappa in −1 … 1 from (weighted) sums of `statistics`, answers and labels being two raters'.
+
+    1 is agreement on everything, 0 what chance would make of how often each names each class; nan where both name one.
+    """
+    hits, named, right = _blocks(sums)
+    count = right.sum(axis=-1)
+    chance = (named * right).sum(axis=-1)
+    varies = count**2 > chance
+    return np.divide(
+        count * hits.sum(axis=-1) - chance, count**2 - chance, out=np.full_like(chance, np.nan), where=varies
+    )

@@ -8,14 +8,18 @@ import numpy as np
 from tunegrid.errors import ConfigError, unknown
 from tunegrid.metrics import (
     Score,
+    agreement,
     bleu,
     calibration,
     chrf,
     class_counts,
     correlation,
+    forgetting,
     likelihood,
     meteor_formula,
+    multiple_choice,
     nist,
+    preference,
     sacre_bleu,
     ter,
 )
@@ -66,6 +70,10 @@ MEASURES = {
     "accuracy": Measure(mean),
     "macro_f1": Measure(class_counts.macro_f1),
     "matthews": Measure(class_counts.matthews),
+    "kappa": Measure(class_counts.kappa),
+    "alpha_nominal": Measure(agreement.nominal_alpha),
+    "alpha_ordinal": Measure(agreement.ordinal_alpha),
+    "alpha_interval": Measure(agreement.interval_alpha),
     "pearson": Measure(correlation.correlation, sums=correlation.moments),
     "spearman": Measure(correlation.correlation, sums=correlation.rank_moments),
     "number_rate": Measure(mean),
@@ -83,6 +91,14 @@ MEASURES = {
     "flexible_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "general_perplexity": Measure(likelihood.perplexity, higher_is_better=False),
+    "perplexity_change": Measure(forgetting.perplexity_change, higher_is_better=False),
+    "held_out_accuracy": Measure(multiple_choice.normalised_accuracy),
+    "held_out_change": Measure(mean),
+    "reward": Measure(mean),
+    "kl": Measure(mean, higher_is_better=False),
+    "pair_accuracy": Measure(mean),
+    "pair_calibration_error": Measure(preference.calibration_error, higher_is_better=False),
 }
 
 

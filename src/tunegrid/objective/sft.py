@@ -1,9 +1,11 @@
 """Supervised fine-tuning: cross-entropy on the completion tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tunegrid.config import require, schema
 from tunegrid.objective import Journal, Objective, Trained
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
     from tunegrid.hardware import Hardware
     from tunegrid.pack.pack import Pack
+    from tunegrid.reward import Reward
 
 
 class Schedule(Enum):
@@ -90,6 +93,9 @@ class Sft(Objective):
             "keep",
         )
 
+    def statistics(self, validation: np.ndarray) -> Mapping[str, np.ndarray]:
+        return {"val_loss": validation, "perplexity": validation}
+
     def train(
         self,
         pack: "Pack",
@@ -98,6 +104,7 @@ class Sft(Objective):
         hardware: "Hardware",
         journals: Sequence[Journal],
         report: Callable[[int, int, str], None],
+        reward: "Reward | None" = None,
     ) -> list[Trained]:
         from tunegrid.objective.sft_training import train_pack
 

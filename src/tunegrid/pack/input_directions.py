@@ -4,12 +4,11 @@ Paischer et al. 2024, arXiv 2410.07170, by PEFT's incremental principal componen
 paper's redistribution of ranks (rho above 1) is left out, so that cells of one rank have one number of parameters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 import torch
-from peft.tuners.lora.layer import LoraLayer
 from peft.utils.incremental_pca import IncrementalPCA
 from torch import Tensor, nn
 
@@ -27,9 +26,8 @@ UPDATES = 64
 
 @dataclass(slots=True)
 class Directions:
-    """The principal components of one layer's inputs."""
+    """The principal components of a layer's inputs."""
 
-    layer: LoraLayer
     rank: int
     components: IncrementalPCA
     waiting: list[Tensor] = field(default_factory=list)
@@ -39,6 +37,8 @@ class Directions:
 
     def see(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         """Hold the inputs of a row."""
+        if self.settled:
+            return
         self.waiting.append(inputs[0].detach().reshape(-1, inputs[0].shape[-1]))
 
     def update(self, least: int) -> None:
@@ -61,11 +61,14 @@ class Directions:
 def start_at_inputs(model: nn.Module, name: str, rows: Iterable[None]) -> None:
     """Set adapter `name`'s A from the rows that pass through the model as `rows` is gone through, B being zero."""
     layers = lora_layers(model, name)
-    ranks = [layer.r[name] for layer in layers]
-    found = [Directions(layer, r, IncrementalPCA(n_components=r)) for layer, r in zip(layers, ranks, strict=True)]
-    handles = [cast(nn.Module, one.layer).register_forward_pre_hook(one.see) for one in found]
+    found = [Directions(layer.r[name], IncrementalPCA(n_components=layer.r[name])) for layer in layers]
+    handles = [
+        cast(nn.Module, layer).register_forward_pre_hook(one.see) for layer, one in zip(layers, found, strict=True)
+    ]
     try:
-        for _ in rows:
+        for place, _ in enumerate(rows):
+            if not place:
+                found = _shared(found)
             for one in found:
                 one.update(max(TOKENS, one.rank))
             if all(one.settled for one in found):
@@ -73,9 +76,17 @@ def start_at_inputs(model: nn.Module, name: str, rows: Iterable[None]) -> None:
     finally:
         for handle in handles:
             handle.remove()
-    for one in found:
+    for layer, one in zip(layers, found, strict=True):
         one.update(one.rank)
         if not one.updates:
             raise DataError(f"method.initialisation=eva needs at least method.rank={one.rank} tokens of training rows")
-        weight = cast(Tensor, one.layer.lora_A[name].weight)
+        weight = cast(Tensor, layer.lora_A[name].weight)
         weight.copy_(divided_as(weight, one.found()))
+
+
+def _shared(found: Sequence[Directions]) -> list[Directions]:
+    """One for all layers that were shown the same inputs, such as a query's and a value's; the others look away."""
+    firsts: dict[int, Directions] = {}
+    for one in found:
+        one.settled = firsts.setdefault(one.waiting[0].data_ptr(), one) is not one
+    return [firsts[one.waiting[0].data_ptr()] for one in found]

@@ -44,6 +44,7 @@ class Pack:
         tokenizer: PreTrainedTokenizerBase | None = None,
     ):
         self.members = tuple(members)
+        self.pad, self.tokenizer = pad, tokenizer
         self.strict = strict
         """Give each cell its own passes, so that its matrix products have the shapes that they have alone."""
         self.base = base
@@ -74,6 +75,20 @@ class Pack:
             adaptation.route(adapted, self.router)
         adapted.eval()
         return adapted.requires_grad_(False)
+
+    def add(self, member: Member) -> None:
+        """Attach parameters that help to train a cell, and are no cell of the pack."""
+        adaptation = member.method.adaptation()
+        if self.tokenizer is not None:
+            adaptation.read(self.tokenizer)
+        torch.manual_seed(stream(member.seed, "adapter"))
+        self.adapted = adaptation.attach(self.adapted, member.name)
+        adaptation.route(self.adapted, self.router)
+        self.adapted.eval()
+        self.attached[member.name] = Attached(adaptation, self.adapted, member.name)
+        for name in self.attached:
+            for parameter in self.attached[name].trainable().values():
+                parameter.requires_grad_(True)
 
     def own_prompt(self, name: str, prompt: Sequence[int]) -> list[int]:
         """A prompt as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""

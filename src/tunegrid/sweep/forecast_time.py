@@ -30,13 +30,14 @@ class PackTime:
     training: float
     validation: float
     generation: float
+    forgetting: float
     cells: int
     """Finished cells that this was learned from."""
 
     @property
     def total(self) -> float:
         """From the start of the process to its end."""
-        return START_S + self.preparing + self.training + self.validation + self.generation
+        return START_S + self.preparing + self.training + self.validation + self.generation + self.forgetting
 
 
 def finished_cells(output_root: Path) -> list[Result]:
@@ -62,11 +63,13 @@ def pack_time(
     tokens = sum(objective_of(cell).steps * objective_of(cell).batch_size for cell in training) * lengths.mean
     validation = [_median(alike, _of_validation(cell, lengths.validation)) for cell in cells]
     generation = [_median(_like(cell, alike), _of_generation(cell, lengths.questions)) for cell in cells]
+    forgetting = [_median(_like(cell, alike), _of_forgetting(cell)) for cell in cells]
     return PackTime(
         preparing=_median(alike, lambda result: _times(result.cost.preparing_s, result.cost.pack_size)) or 0.0,
         training=tokens / rate if rate else 0.0,
         validation=sum(seconds or 0.0 for seconds in validation),
         generation=sum(seconds or 0.0 for seconds in generation),
+        forgetting=sum(seconds or 0.0 for seconds in forgetting),
         cells=len(same),
     )
 
@@ -122,6 +125,15 @@ def _most_tokens(config: Any) -> int:
     """That an answer takes at most, in all of its beams; 0 where it is chosen from given ones."""
     settings = config["sampler"]
     return int(settings.get("max_new_tokens", 0) * settings.get("beams", 1))
+
+
+def _of_forgetting(cell: Cell) -> Callable[[Result], float | None]:
+    """Seconds of what the cell is asked before and after training, by what the same took in a result."""
+
+    def seconds(result: Result) -> float | None:
+        return result.cost.forgetting_s if result.config.get("forgetting") == cell.config["forgetting"] else None
+
+    return seconds
 
 
 def _validations(steps: int, every: int) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from tunegrid.cell.result import Cost
 
@@ -96,6 +97,8 @@ class RowHead:
     label: str
     x: float | None
     """The place on the figures' horizontal axis; None for the untrained model and where the key holds no number."""
+    values: tuple[Any, ...]
+    """Of `Table.row_keys`."""
     series: str
     is_base: bool
     cost: Cost
@@ -128,8 +131,8 @@ class Table:
 
     experiment: str
     title: str
-    row_key: str
-    """The config key that makes the rows."""
+    row_keys: tuple[str, ...]
+    """The config keys that make the rows; the last is compared where the others are the same."""
     x_key: str
     """The config key along the figures' horizontal axis."""
     rows: tuple[RowHead, ...]
