@@ -61,6 +61,8 @@ class Run:
         divided = self.hardware.strategy is Strategy.fsdp
         possible = not divided or self.method.quantisation() is None
         require(possible, "hardware.strategy", "be ddp or single for a base in four bits", self.hardware.strategy)
+        rule = "be ddp or single for bitsandbytes' optimisers; objective.optimizer=adamw is divided"
+        require(not divided or self.objective.divisible(), "hardware.strategy", rule, self.hardware.strategy)
         self.objective.check(self)
 
 
@@ -150,4 +152,4 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
     strict = run.sweep.pack is PackMode.strict
-    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer)
+    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer, data.tasks)

@@ -60,13 +60,16 @@ class Adaptation(ABC):
     def read(self, tokenizer: "PreTrainedTokenizerBase") -> None:  # noqa: B027
         """Turn texts among the method's settings into tokens; before `attach`."""
 
+    def expect(self, tasks: int) -> None:  # noqa: B027
+        """Make room for rows of so many tasks; before `attach`."""
+
     def rate_factor(self, parameter: str) -> float:
         """By what a trainable parameter's learning rate differs from the cell's."""
         return 1.0
 
-    def virtual_tokens(self) -> int:
-        """Learned tokens in front of each of the cell's rows."""
-        return 0
+    def virtual_tokens(self, task: int = 0) -> range:
+        """The numbers of the learned tokens in front of the cell's rows of a task; as many for each task."""
+        return range(0)
 
     def before_training(self, model: "Module", name: str, rows: Iterable[None]) -> None:  # noqa: B027
         """Set initial values that depend on the data; taking an item of `rows` runs a training row through the model.

@@ -88,6 +88,10 @@ class Objective(ABC):
         """Whether what it trains is a model that answers questions."""
         return True
 
+    def divisible(self) -> bool:
+        """Whether the means of its optimiser can be divided over ranks."""
+        return True
+
     @abstractmethod
     def train(
         self,

@@ -8,10 +8,11 @@ import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from tunegrid.hardware.collective import sum_gradients, sum_over_ranks
 from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.optimizer import make_optimizer
 from tunegrid.objective.passes import passes, tokens_of
 from tunegrid.pack.batch import CellRows, Row
 from tunegrid.pack.likelihood import likelihoods, unweighted
@@ -180,7 +181,7 @@ def adamw(states: Sequence[CellState]) -> Optimizer | None:
         for state in states
         for factor, own in _by_factor(state).items()
     ]
-    return AdamW(groups, fused=True) if groups else None
+    return make_optimizer(states[0].objective.optimizer, groups) if groups else None  # one for the whole pack
 
 
 def _by_factor(state: CellState) -> dict[float, list[nn.Parameter]]:
