@@ -43,6 +43,8 @@ def unknown_option(group: str, option: str, known: Sequence[str]) -> str:
 def nearest_key(key: str, overrides: Sequence[str]) -> str:
     """Say that `key` is unknown, with the keys beside it in the config that `overrides` compose."""
     known = known_keys(overrides or sys.argv[1:])
+    if any(name == key or name.startswith(f"{key}.") for name in known):
+        return f"{key} gets entries of names of your own by a plus in front: +{key}={{NAME: VALUE}}"
     parent = key
     while "." in parent:
         parent = parent.rpartition(".")[0]

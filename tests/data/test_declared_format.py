@@ -43,6 +43,24 @@ def test_a_label_is_a_number_a_letter_or_the_choice_itself(label):
     assert (answer.answer, answer.choices, answer.gold) == ("two", ("one", "two"), (1,))
 
 
+@pytest.mark.parametrize("label", ["B. two", "two", "B", "(B)"])
+def test_letters_before_choices_are_taken_off(label):
+    record = {"options": "A. one\nB. two", "label": label}
+    (answer,) = read(record, choices=["options"], label=["label"], separator="\n")
+    assert (answer.answer, answer.choices, answer.gold) == ("two", ("one", "two"), (1,))
+    (other,) = read(
+        {**record, "options": "B. one\nA. two", "label": 0}, choices=["options"], label=["label"], separator="\n"
+    )
+    assert other.choices == ("B. one", "A. two")
+
+
+def test_true_is_the_second_choice_in_words_too():
+    assert [read({"l": label}, words=["no", "yes"], label=["l"])[0].answer for label in ("True", "false")] == [
+        "yes",
+        "no",
+    ]
+
+
 @pytest.mark.parametrize("label", [2, -1, "C", "three", None, 0.5, "", "-1"])
 def test_a_label_out_of_range_is_refused(label):
     with pytest.raises(RecordError, match=r"label: .* is no label of these 2 choices; use a number from 0 to 1, a let"):

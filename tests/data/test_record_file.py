@@ -33,6 +33,7 @@ def csv_text(rows):
         ("f.jsonl.gz", lines(ROWS), [1, 2]),
         ("f.json", json.dumps(ROWS, indent=1), [2, 6]),
         ("f.json", json.dumps({"canary": ["no", "records"], "examples": ROWS}, indent=1), [7, 11]),
+        ("f.json", json.dumps({"entries": [{str(i): row} for i, row in enumerate(ROWS, 1)]}), [1, 1]),
         ("f.csv", csv_text(ROWS), [2, 3]),
         ("f.CSV", b"\xef\xbb\xbf" + csv_text(ROWS).encode(), [2, 3]),
     ],

@@ -1,40 +1,11 @@
 """Every shipped data set whose files lie beside this checkout is read, chosen from and rendered."""
 
 import pytest
+from data.places import NO_TRAINING, PLACES
 
 from tunegrid.data.check import check
 from tunegrid.errors import DataError
 
-NO_TRAINING = ("data.files.train=[dev.*]", "data.files.validation=[]")
-PLACES = {
-    "advbench": ("advbench",),
-    "agnews": ("rlprompt_fewshot/agnews/16-100",),
-    "alpaca": ("alpaca",),
-    "aqua": ("kojima_zero_shot_cot",),
-    "bbh": ("bbh", "data.subset=geometric_shapes"),
-    "blend": ("blend", "data.subset=Ethiopia"),
-    "coin_flip": ("kojima_zero_shot_cot",),
-    "dart": ("dart",),
-    "dialogsum": ("dialogsum", *NO_TRAINING),
-    "e2e": ("e2e_nlg",),
-    "geomlama": ("geomlama", "data.subset=zh"),
-    "gsm8k": ("gsm8k",),
-    "hh": ("preference",),
-    "last_letters": ("kojima_zero_shot_cot",),
-    "mmlu": ("mmlu",),
-    "multiarith": ("kojima_zero_shot_cot",),
-    "oasst": ("oasst",),
-    "samsum": ("samsum", "data.files.train=[val.*]", "data.files.validation=[]"),
-    "self_instruct": ("alpaca",),
-    "shakespeare": ("rlprompt_tst/shakespeare/100-13",),
-    "sst2": ("sst2",),
-    "svamp": ("kojima_zero_shot_cot",),
-    "trec": ("rlprompt_fewshot/trec/16-100",),
-    "truthfulqa": ("truthfulqa",),
-    "webnlg": ("webnlg",),
-    "xstest": ("xstest",),
-    "yelp_transfer": ("rlprompt_tst",),
-}
 OWN_FILES = (
     "alpaca/instruction_data_900.jsonl",
     "alpaca_eval/example_outputs_public.jsonl",
@@ -107,3 +78,17 @@ def test_plain_text_needs_no_prompt(make_data, tmp_path):
     (tmp_path / "story.txt").write_text("One.\n\nTwo.\n\nThree.\n")
     chosen = check(make_data("records", f"data.path={tmp_path}/story.txt"))
     assert [len(chosen.train), len(chosen.validation), len(chosen.test)] == [1, 1, 1]
+
+
+def test_files_of_an_installed_package_are_found_without_running_it(make_data, tmp_path, monkeypatch):
+    folder = tmp_path / "carrier" / "data"
+    folder.mkdir(parents=True)
+    (tmp_path / "carrier" / "__init__.py").write_text("raise RuntimeError('imported')")
+    (folder / "f.jsonl").write_text("".join(f'{{"question": "{i}", "answer": ["a", "b"]}}\n' for i in range(9)))
+    monkeypatch.syspath_prepend(tmp_path)
+    splits = make_data("nq_open", "data.path=package:carrier/data/f.jsonl").splits()
+    assert splits.train[0].references == ("a", "b")
+    with pytest.raises(
+        DataError, match=r"data\.path: the package nowhere is not installed; pip install nowhere, or name"
+    ):
+        make_data("nq_open", "data.path=package:nowhere/f.jsonl").splits()

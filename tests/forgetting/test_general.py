@@ -17,7 +17,7 @@ SHIPPED = General(text=None, tasks=None)
 
 
 def written(folder: Path, content: bytes | str) -> Path:
-    path = folder / "own"
+    path = folder / "own.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
 
@@ -47,10 +47,10 @@ def test_items_are_read_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "own: empty; give it at least one passage"),
-        ("\n \n", "own: empty; give it at least one passage"),
-        ("Good one.\n\nAlone\n", "own:3: a passage of one word, .*; write more of it or remove it"),
-        (b"Good one.\n\xff\xfe", "own:2: not UTF-8 at byte 1; save the file as UTF-8"),
+        ("", "own.jsonl: empty; give it at least one passage"),
+        ("\n \n", "own.jsonl: empty; give it at least one passage"),
+        ("Good one.\n\nAlone\n", "own.jsonl:3: a passage of one word, .*; write more of it or remove it"),
+        (b"Good one.\n\xff\xfe", "own.jsonl:2: not UTF-8 at byte 1; save the file as UTF-8"),
     ],
 )
 def test_a_text_that_cannot_be_used_is_named_with_its_line(content: bytes | str, said: str, tmp_path: Path) -> None:
@@ -78,20 +78,20 @@ def test_a_text_that_cannot_be_used_is_named_with_its_line(content: bytes | str,
 )
 def test_an_item_that_cannot_be_used_is_named_with_its_key(change: dict, said: str, tmp_path: Path) -> None:
     bad = {key: value for key, value in {**GOOD, **change}.items() if value is not ...}
-    with pytest.raises(DataError, match=f"own:2: {said}"):
+    with pytest.raises(DataError, match=f"own.jsonl:2: {said}"):
         list(read_items(written(tmp_path, f"{json.dumps(GOOD)}\n{json.dumps(bad)}\n")))
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", "3"])
 def test_a_line_that_is_no_item_is_named(content: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"own:\d: "):
+    with pytest.raises(DataError, match=r"own.jsonl:\d: "):
         list(read_items(written(tmp_path, content)))
 
 
 def test_the_fingerprint_follows_what_is_asked_and_not_where_it_lies(tmp_path: Path) -> None:
     own = written(tmp_path, json.dumps(GOOD))
     first = General(text=None, tasks=str(own)).fingerprint()
-    moved = own.rename(tmp_path / "moved")
+    moved = own.rename(tmp_path / "moved.jsonl")
     assert General(text=None, tasks=str(moved)).fingerprint() == first != SHIPPED.fingerprint()
     moved.write_text(json.dumps({**GOOD, "answer": 1}))
     assert General(text=None, tasks=str(moved)).fingerprint() != first
@@ -100,8 +100,8 @@ def test_the_fingerprint_follows_what_is_asked_and_not_where_it_lies(tmp_path: P
 
 def test_a_mistake_in_the_users_file_is_one_line_before_anything_runs(tmp_path: Path) -> None:
     written(tmp_path, json.dumps({**GOOD, "answer": 5}))
-    done = run(tmp_path, *SMALL, "forgetting=general", "forgetting.tasks=../own")
+    done = run(tmp_path, *SMALL, "forgetting=general", "forgetting.tasks=../own.jsonl")
     assert (done.returncode, done.stdout, files(tmp_path)) == (2, "", [])
-    assert done.stderr.count("\n") == 1 and "../own:1: answer: 5 is the place of no choice" in done.stderr
+    assert done.stderr.count("\n") == 1 and "../own.jsonl:1: answer: 5 is the place of no choice" in done.stderr
     done = run(tmp_path, *SMALL, "forgetting=general", "forgetting.text=nowhere.txt")
     assert done.stderr == "error: nowhere.txt: no such file; check forgetting.text\n"

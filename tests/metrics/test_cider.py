@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tunegrid.metrics.cider import cosine, penalised, statistics
+from tunegrid.metrics.cider import statistics
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -17,7 +17,7 @@ def test_equals_the_coco_scorer(random_corpus, seed: int) -> None:
         {key: [" ".join(text) for text in references[key]] for key in keys},
         {key: [" ".join(answers[key])] for key in keys},
     )
-    ours = statistics(answers, references, penalised)
+    ours = statistics(answers, references, penalised=True)
     assert ours[:, 0] == pytest.approx(segments, abs=1e-12)
     assert ours[:, 0].mean() == pytest.approx(value, abs=1e-12)
 
@@ -25,13 +25,13 @@ def test_equals_the_coco_scorer(random_corpus, seed: int) -> None:
 def test_two_words_by_hand() -> None:
     # Only unigrams and one bigram exist; every n-gram is in one of two documents: weight log 2 each, cosine 1 for
     # n = 1, 2 and 0 for n = 3, 4; times 10.
-    rows = statistics([["a", "b"], ["c", "d"]], [[["a", "b"]], [["c", "d"]]], penalised)
+    rows = statistics([["a", "b"], ["c", "d"]], [[["a", "b"]], [["c", "d"]]], penalised=True)
     assert rows[:, 0] == pytest.approx([5.0, 5.0])
 
 
 def test_length_penalty() -> None:
     # Answer "a" against "a b c d": unigram cosine 1/2, no bigrams against three: exp(-9/72).
-    rows = statistics([["a"], ["x"]], [[list("abcd")], [["y"]]], penalised)
+    rows = statistics([["a"], ["x"]], [[list("abcd")], [["y"]]], penalised=True)
     assert rows[0, 0] == pytest.approx(10 / 4 * 0.5 * math.exp(-9 / 72))
 
 
@@ -55,7 +55,7 @@ def dense_cosine(answer: list[str], reference: list[str], documents: list[list[l
 
 def test_without_the_penalty_it_is_the_papers_equation(random_corpus) -> None:
     answers, references = random_corpus(3, 6)
-    rows = statistics(answers, references, cosine)
+    rows = statistics(answers, references, penalised=False)
     for index, (answer, several) in enumerate(zip(answers, references, strict=True)):
         cosines = [dense_cosine(answer, text, references, n) for n in range(1, 5) for text in several]
         assert rows[index, 0] == pytest.approx(10 * np.mean(cosines), abs=1e-9)

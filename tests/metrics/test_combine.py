@@ -18,7 +18,7 @@ OPTIONS = [
     E2e(mteval=Mteval.perl, meteor=False),
     E2e(mteval=Mteval.python, meteor=False),
     Text(),
-    Summarisation(stemmed=False),
+    Summarisation(stemmed=False, encoder=None, encoder_layer=None),
     Translation(words=Words.mteval, chrf_word_order=2),
     Qa(),
 ]
@@ -66,7 +66,7 @@ def test_weighted_sums_are_one_matrix_product(random_corpus, option) -> None:
         (bleu.statistics([], [], smoothed=True), 10),
         (nist.statistics([], [], pool_references=True), 13),
         (rouge_l.statistics([], []), 2),
-        (cider.statistics([], [], cider.penalised), 2),
+        (cider.statistics([], [], penalised=True), 2),
     ],
 )
 def test_no_instances_keep_the_shape(rows: np.ndarray, columns: int) -> None:

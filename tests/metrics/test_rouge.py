@@ -82,11 +82,15 @@ def test_the_best_reference_counts() -> None:
     assert [rows[name][0, 0] for name in NAMES] == [1.0] * 4
 
 
+def summaries(stemmed: bool) -> Summarisation:
+    return Summarisation(stemmed=stemmed, encoder=None, encoder_layer=None)
+
+
 def test_summaries_need_their_stemmer(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [score.name for score in Summarisation(stemmed=True).score(["a"], [["a"]])] == list(NAMES)
+    assert [score.name for score in summaries(stemmed=True).score(["a"], [["a"]])] == list(NAMES)
     monkeypatch.setattr("tunegrid.metrics.summarisation.find_spec", lambda name: None)
     with pytest.raises(
         ConfigError, match=r"needs the package nltk; pip install 'tunegrid\[rouge\]', or metrics.stemmed"
     ):
-        Summarisation(stemmed=True)
-    assert Summarisation(stemmed=False).score(["a"], [["a"]])
+        summaries(stemmed=True)
+    assert summaries(stemmed=False).score(["a"], [["a"]])

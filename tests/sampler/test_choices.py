@@ -105,6 +105,17 @@ def test_a_choice_may_be_likelier_for_its_length(tokenizer: PreTrainedTokenizerF
     assert raw[1].text != per_character[1].text == LONG
 
 
+def test_a_prompt_is_read_once_where_its_choices_are_single_tokens(tokenizer: PreTrainedTokenizerFast):
+    pack, lengths = packed(llama, ["narrow"]), []
+    collate = pack.forward.collate
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            type(pack.forward), "collate", lambda _, cells: lengths.append(len(cells[0].rows)) or collate(cells)
+        )
+        answers(pack, tokenizer)
+    assert sum(lengths) == 1 + 3 + 2
+
+
 def test_a_silent_member_is_not_asked(tokenizer: PreTrainedTokenizerFast):
     first, second = answers(packed(llama, ["narrow", "wide"]), tokenizer, silent=(0,))
     assert first == [] and len(second) == len(QUESTIONS)

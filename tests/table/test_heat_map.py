@@ -106,3 +106,11 @@ def test_numbers_stand_over_their_ticks():
     assert {place: float(text.split("\n")[0]) for place, text in shown.items()} == pytest.approx(
         {place: mean + 0.001 for place, mean in MEANS.items()}, abs=1e-4
     )
+
+
+def test_several_untrained_models_are_a_range_and_lists_have_places():
+    lower = record(None, 0, {"ROUGE_L": mean_statistics([0.05] * 40)}, {"model.name": "gpt2"})
+    spec = replace(GRID, row=["method.targets", "method.rank"], figure=FigureSpec(x="method.rank", y="ROUGE_L"))
+    made = build_table("demo", spec, [*cells()[:7], lower], None, "")
+    assert re.search(r"untrained: 0\.050* to 0\.100*<", to_svg(made, "ROUGE_L"))
+    assert {up for _, up in places_of(made, made.column("ROUGE_L"))} == {"['query', 'value']"}

@@ -1,5 +1,6 @@
 """Records whose columns a data set's YAML explains."""
 
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from tunegrid.data.record_format import Answered, RecordFormat, encodable
 from tunegrid.data.shape import Shape, found
 from tunegrid.data.template import render
 from tunegrid.errors import ConfigError
+
+_LETTER = re.compile(r"\(?([A-Z])[.)]\s*(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class DeclaredFormat(RecordFormat):
         """Every right answer of a record; all have the same choices."""
         fields = {name: _one(columns, paths, name) for name, paths in self.shape.columns.items()}
         fields |= {name: self._computed(name, source, columns) for name, source in self.shape.computed.items()}
-        choices = tuple(self._several(columns, self.shape.choices)) or tuple(self.shape.words)
+        choices = _unlettered(self._several(columns, self.shape.choices)) or tuple(self.shape.words)
         answers = tuple(self._several(columns, self.shape.answers))
         gold = self._gold(columns, choices, answers)
         answers = answers or tuple(choices[place] for place in gold)
@@ -73,6 +76,15 @@ class DeclaredFormat(RecordFormat):
         return [value]
 
 
+def _unlettered(choices: Sequence[str]) -> tuple[str, ...]:
+    """Choices without the letters `A.`, `B)` … before them, where every one has its own."""
+    begins = [_LETTER.match(choice) for choice in choices]
+    lettered = all(begin and begin[1] == letter for begin, letter in zip(begins, string.ascii_uppercase, strict=False))
+    return tuple(
+        choice[begin.end() :] if lettered and begin else choice for choice, begin in zip(choices, begins, strict=True)
+    )
+
+
 def _one(columns: Mapping[str, Any], paths: Sequence[str], name: str) -> str:
     """The text of the first of several columns that is there."""
     for path in paths:
@@ -97,8 +109,9 @@ def _place(key: str, value: object, choices: tuple[str, ...]) -> int:
     """Which of the choices a label means. Raises `RecordError` where it is none of them."""
     letters = string.ascii_uppercase[: len(choices)]
     text = str(value).strip()
-    if isinstance(value, str) and text in choices:
-        return choices.index(text)
+    for plain in (text, _LETTER.sub("", text)):
+        if isinstance(value, str) and plain in choices:
+            return choices.index(plain)
     if isinstance(value, str) and text.strip("()") and text.strip("()") in letters:
         return letters.index(text.strip("()"))
     number = _number(value)
@@ -110,5 +123,6 @@ def _place(key: str, value: object, choices: tuple[str, ...]) -> int:
 
 def _number(value: object) -> int | None:
     if isinstance(value, str):
-        return int(value) if value.strip().isdecimal() else None
+        truth = {"false": 0, "true": 1}.get(value.strip().lower())
+        return int(value) if value.strip().isdecimal() else truth
     return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None

@@ -62,6 +62,12 @@ def _objects(text: str, position: int) -> Iterator[Record | Problem]:
         line, counted = line + text.count("\n", counted, position), position
         value, position = decoder.raw_decode(text, position)
         if isinstance(value, dict):
-            yield Record(line, value)
+            yield Record(line, _unnumbered(value))
         else:
             yield Problem(line, f'{type(value).__name__} where an object is expected; write {{"prompt": …}}')
+
+
+def _unnumbered(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without the number that is its only key, as WebNLG has them: `{"1": {…}}`."""
+    ((key, inside),) = record.items() if len(record) == 1 else (("", None),)
+    return inside if key.isdecimal() and isinstance(inside, dict) else record

@@ -47,7 +47,8 @@ class Records(Data):
     """Most data sets: files of records. What their columns are is in the YAML, or found file by file."""
 
     path: str | None
-    """A training file, or a folder with the files of all parts; null: the hub."""
+    """A training file, or a folder with the files of all parts; below an installed package as `package:NAME/…`; null:
+    the hub."""
     repository: str | None
     """A data set repository of the hub."""
     revision: str | None

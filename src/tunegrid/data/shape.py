@@ -36,7 +36,9 @@ class Shape:
 
     def __post_init__(self) -> None:
         offered = bool(self.choices) or bool(self.words)
-        require(not self.label or offered, "data.shape.label", "have data.shape.choices or words to choose from", None)
+        require(
+            not self.label or offered, "data.shape.label", "have data.shape.choices or words to choose from", "none"
+        )
         require(not (self.choices and self.words), "data.shape.words", "be empty beside data.shape.choices", self.words)
 
     @property

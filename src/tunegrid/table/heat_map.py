@@ -23,7 +23,7 @@ DARK = 0.55
 WIDE = 6
 """Places across; more have smaller text."""
 
-Places = dict[tuple[Any, Any], Entry]
+Places = dict[tuple[float | str, float | str], Entry]
 """(value across, value up) → entry."""
 
 
@@ -39,10 +39,14 @@ def places_of(table: Table, column: ScoreColumn) -> Places:
     """What a heat map of a score shows; rows without one of the keys have no place in it."""
     across = table.row_keys.index(table.x_key)
     return {
-        (head.values[across], head.values[1 - across]): entry
+        (_place(head.values[across]), _place(head.values[1 - across])): entry
         for head, entry in zip(table.rows, column.entries, strict=True)
         if None not in head.values and entry.value is not None
     }
+
+
+def _place(value: Any) -> float | str:
+    return value if isinstance(value, int | float) else str(value)
 
 
 def draw_heat_map(axes: "Axes", table: Table, column: ScoreColumn) -> None:
@@ -67,7 +71,7 @@ def _ordered(values: Iterable[Any]) -> list[Any]:
     return sorted(distinct) if all(isinstance(value, int | float) for value in distinct) else distinct
 
 
-def _goodness(places: Places, lower_is_better: bool) -> dict[tuple[Any, Any], float]:
+def _goodness(places: Places, lower_is_better: bool) -> dict[tuple[float | str, float | str], float]:
     """From 0, the worst, to 1, the best."""
     values = {place: entry.value for place, entry in places.items() if entry.value is not None}
     low, high = min(values.values(), default=0.0), max(values.values(), default=0.0)
@@ -124,13 +128,20 @@ def _explain(axes: "Axes", table: Table, column: ScoreColumn) -> None:
         if standing in present:
             style, width = FRAMES[standing]
             handles.append(Patch(fill=False, edgecolor=PALETTE.ink, linestyle=style, linewidth=width, label=label))
-    said = [f"untrained: {with_interval(entry, column.decimals)}" for entry in _untrained(table, column)]
+    said = _untrained(table, column)
     if column.seed_deviation is not None:
         said.append(f"noise floor: ± {number(column.seed_deviation, column.decimals)} between seeds")
     handles += [Line2D([], [], linestyle="none", label=text) for text in said]
     axes.figure.legend(handles=handles, frameon=False, fontsize=8, ncols=3, loc="lower center", columnspacing=1.2)
 
 
-def _untrained(table: Table, column: ScoreColumn) -> list[Entry]:
+def _untrained(table: Table, column: ScoreColumn) -> list[str]:
+    """What the untrained model scores, or the range of several."""
     paired = zip(table.rows, column.entries, strict=True)
-    return [entry for head, entry in paired if head.is_base and entry.value is not None]
+    entries = [entry for head, entry in paired if head.is_base and entry.value is not None]
+    if len(entries) == 1:
+        return [f"untrained: {with_interval(entries[0], column.decimals)}"]
+    values = sorted(entry.value for entry in entries if entry.value is not None)
+    return (
+        [f"untrained: {number(values[0], column.decimals)} to {number(values[-1], column.decimals)}"] if values else []
+    )

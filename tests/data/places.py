@@ -1,0 +1,32 @@
+"""Where the files of the shipped data sets lie in the real data beside some checkouts, with what else each needs."""
+
+NO_TRAINING = ("data.files.train=[dev.*]", "data.files.validation=[]")
+PLACES = {
+    "advbench": ("advbench",),
+    "agnews": ("rlprompt_fewshot/agnews/16-100",),
+    "alpaca": ("alpaca",),
+    "aqua": ("kojima_zero_shot_cot",),
+    "bbh": ("bbh", "data.subset=geometric_shapes"),
+    "blend": ("blend", "data.subset=Ethiopia"),
+    "coin_flip": ("kojima_zero_shot_cot",),
+    "dart": ("dart",),
+    "dialogsum": ("dialogsum", *NO_TRAINING),
+    "e2e": ("e2e_nlg",),
+    "geomlama": ("geomlama", "data.subset=zh"),
+    "gsm8k": ("gsm8k",),
+    "hh": ("preference",),
+    "last_letters": ("kojima_zero_shot_cot",),
+    "mmlu": ("mmlu",),
+    "multiarith": ("kojima_zero_shot_cot",),
+    "oasst": ("oasst",),
+    "samsum": ("samsum", "data.files.train=[val.*]", "data.files.validation=[]"),
+    "self_instruct": ("alpaca",),
+    "shakespeare": ("rlprompt_tst/shakespeare/100-13",),
+    "sst2": ("sst2",),
+    "svamp": ("kojima_zero_shot_cot",),
+    "trec": ("rlprompt_fewshot/trec/16-100",),
+    "truthfulqa": ("truthfulqa",),
+    "webnlg": ("webnlg",),
+    "xstest": ("xstest",),
+    "yelp_transfer": ("rlprompt_tst",),
+}
