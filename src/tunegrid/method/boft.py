@@ -1,7 +1,7 @@
 """BOFT: the inputs of each weight are rotated by a product of butterflies (Liu et al. 2023, arXiv 2311.06243)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
@@ -53,7 +53,7 @@ class Boft(Method):
     def footprint(self, modules: Sequence[Shape]) -> Footprint:
         """PEFT multiplies whole matrices (i, i): a permutation, a factor and a product so far for each factor."""
         m, layers = self.factors, adapted(modules, self.targets)
-        return in_layers(
+        own = in_layers(
             layers,
             trained=lambda i, o: m * i * self.block_size + o,
             kept=lambda i, o: o,
@@ -61,6 +61,7 @@ class Boft(Method):
             whole=lambda i, o: (2 * m + 1) * i * i,
             frozen=total(layers, lambda i, o: m * i * i),
         )
+        return replace(own, in_float32=False)
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.butterfly import compute_in_torch
