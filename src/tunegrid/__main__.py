@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-COMMANDS = ("list", "plan", "table", "score", "sync", "verify", "export", "inspect", "data")
+COMMANDS = (
+    "list",
+    "plan",
+    "table",
+    "score",
+    "compare",
+    "agreement",
+    "perturb",
+    "sync",
+    "verify",
+    "export",
+    "generate",
+    "inspect",
+    "data",
+)
 
 
 def main() -> int:

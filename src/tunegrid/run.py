@@ -1,17 +1,21 @@
 """One cell, or a pack of cells on one base: config → model → data → method → objective → sampler → metrics → result."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.data import Data
+from tunegrid.forgetting import Forgetting
 from tunegrid.hardware import Hardware, Strategy
 from tunegrid.method import Method
 from tunegrid.metrics import Metrics
+from tunegrid.metrics.scored import scored
 from tunegrid.model import Model
 from tunegrid.objective import Objective
 from tunegrid.prompt import Prompt
+from tunegrid.reward import Reward
 from tunegrid.sampler import Sampler
 from tunegrid.sweep.options import PackMode, Sweep
 from tunegrid.table.spec import TableSpec
@@ -22,7 +26,10 @@ if TYPE_CHECKING:
 
     from tunegrid.cell.cell import Cell
     from tunegrid.data.tokenized import PreparedData
+    from tunegrid.forgetting.recall import Recall
+    from tunegrid.hardware.meter import Meter
     from tunegrid.pack.pack import Pack
+    from tunegrid.progress import Progress
 
 
 @schema(None, "run")
@@ -40,9 +47,11 @@ class Run:
     data: Data
     method: Method
     objective: Objective
+    reward: Reward
     prompt: Prompt
     sampler: Sampler
     metrics: Metrics
+    forgetting: Forgetting
     hardware: Hardware
     tracker: Tracker
     table: TableSpec
@@ -52,6 +61,9 @@ class Run:
         divided = self.hardware.strategy is Strategy.fsdp
         possible = not divided or self.method.quantisation() is None
         require(possible, "hardware.strategy", "be ddp or single for a base in four bits", self.hardware.strategy)
+        rule = "be ddp or single for bitsandbytes' optimisers; objective.optimizer=adamw is divided"
+        require(not divided or self.objective.divisible(), "hardware.strategy", rule, self.hardware.strategy)
+        self.objective.check(self)
 
 
 def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
@@ -71,27 +83,40 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
     meter = Meter()
     record = PackRecord(cells, meter, notes)
     with together(run.hardware, train_along, cells), Progress([cell.title for cell in cells]) as progress:
-        from tunegrid.sampler.decode import decode  # imports torch: the other ranks have started by now
+        from tunegrid.forgetting.recall import Recall  # imports torch: the other ranks have started by now
         from tunegrid.sampler.latency import latencies
 
         with meter.phase(Phase.PREPARING), progress.stage("preparing"):
             tokenizer, data, pack = _prepared(cells)
+            recall = Recall.of(run.forgetting.material(), tokenizer, pack, run.hardware.tokens_per_pass)
         with record:  # from here on there is something to record
+            with _recalling(recall, meter, progress):
+                before = recall.of_base()
             with meter.phase(Phase.TRAINING), progress.stage("training") as report:
                 objectives = [cell.run.objective for cell in cells]
-                trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
+                trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report, run.reward)
+            silent = [place for place, own in enumerate(trained) if own.pruned or not run.objective.writes()]
+            with _recalling(recall, meter, progress):
+                asked = recall.of_members(before, silent)
             with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
-                pruned = [place for place, own in enumerate(trained) if own.pruned]
-                answers = decode(run.sampler, pack, data, tokenizer, run.hardware.generation_rows, report, pruned)
+                answers = run.sampler.answers(pack, data, tokenizer, run.hardware, report, silent)
             with progress.stage("timing"):
                 latency = latencies(pack, run.hardware.latency_tokens)
             with meter.phase(Phase.SCORING), progress.stage("scoring"):
-                references = [question.references for question in data.questions]
                 scores = [
-                    [] if place in pruned else run.metrics.score(of_cell, references)
+                    [] if place in silent else scored(run.metrics, data.questions, of_cell)
                     for place, of_cell in enumerate(answers)
                 ]
-            record.write(pack, data, trained, answers, scores, latency)
+            record.write(pack, data, trained, answers, scores, asked, latency)
+
+
+@contextmanager
+def _recalling(recall: "Recall", meter: "Meter", progress: "Progress") -> Iterator[None]:
+    """Charge what happens inside the `with` block to forgetting; show it where there is something to ask."""
+    from tunegrid.hardware.meter import Phase
+
+    with meter.phase(Phase.FORGETTING), progress.stage("recalling") if recall.is_asked else nullcontext():
+        yield
 
 
 def train_along(cells: "Sequence[Cell]") -> None:
@@ -109,6 +134,7 @@ def train_along(cells: "Sequence[Cell]") -> None:
 
 
 def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, PreparedData, Pack]":
+    from tunegrid.data.pairs import prepare_pairs
     from tunegrid.data.token_index import remember
     from tunegrid.data.tokenized import prepare
     from tunegrid.hardware.kernel_cache import bound_kernel_cache
@@ -120,8 +146,10 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     bound_kernel_cache()
     tokenizer = run.model.load_tokenizer()
     data = prepare(run.data, tokenizer, run.prompt)
+    if run.objective.compares():
+        data = replace(data, pairs=prepare_pairs(run.data, tokenizer, run.prompt))
     remember(run.data, run.prompt, run.model.identity(), data)
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
     strict = run.sweep.pack is PackMode.strict
-    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer)
+    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer, data.tasks)

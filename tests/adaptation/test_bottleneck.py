@@ -9,7 +9,7 @@ from shipped import method_of
 from tiny_models import gpt2, llama, t5
 from tiny_training import members, sft, train
 
-from tunegrid.method.adapter import Adapter, Placement
+from tunegrid.method.adapter import Activation, Adapter, Placement
 from tunegrid.pack.pack import Pack
 from tunegrid.pack.route import Share
 
@@ -17,7 +17,7 @@ from tunegrid.pack.route import Share
 def adapter(placement: Placement, bottleneck: int = 8) -> Adapter:
     method = method_of("adapter")
     assert isinstance(method, Adapter)
-    return replace(method, placement=placement, bottleneck=bottleneck)
+    return replace(method, placement=placement, bottleneck=bottleneck, activation=Activation.relu)
 
 
 @pytest.mark.parametrize(("make", "attentions"), [(llama, 2), (gpt2, 2), (t5, 6)])

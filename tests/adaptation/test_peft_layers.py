@@ -82,6 +82,16 @@ def test_layers_that_peft_cannot_adapt_are_refused(option: str) -> None:
         Pack(split(gpt2()), [Member("cell", replace(method_of(option), targets=["all-linear"]), 0)], 0)
 
 
+def test_vb_loras_logits_are_as_much_faster_as_asked_for() -> None:
+    pack = disturbed(replace(method_of("vblora"), logits_rate_ratio=7.0), [], llama())
+    factor = pack.attached["cell"].adaptation.rate_factor
+    assert {name.rpartition(".")[2]: factor(name) for name in pack.trainable(pack.members[-1])} == {
+        "vblora_logits_A": 7.0,
+        "vblora_logits_B": 7.0,
+        "vblora_vector_bank": 1.0,
+    }
+
+
 @pytest.mark.parametrize("start", [Initialisation.pissa, Initialisation.olora])
 def test_a_lora_that_starts_elsewhere_leaves_the_base_as_it_is(start: Initialisation) -> None:
     untouched = llama().state_dict()

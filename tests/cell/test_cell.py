@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from cell.made_cells import cell, complete, composed_cell, finished
 from command_line import SMALL
+from omegaconf import OmegaConf
 
 from tunegrid.cell.cell import AnswerRow, Cell, lock
-from tunegrid.cell.identity import as_containers
+from tunegrid.cell.identity import as_containers, cell_id
 from tunegrid.cell.provenance import now
 from tunegrid.cell.result import Failure, Status
 from tunegrid.config import plain
@@ -32,6 +33,7 @@ from tunegrid.sweep.job import record_unfinished, run_cells
         "data.rows=21",
         "sampler=beam",
         "prompt.separator=x",
+        "forgetting=general",
     ],
 )
 def test_the_id_follows_everything_that_can_change_the_result(override: str, tmp_path: Path):
@@ -72,6 +74,24 @@ def test_the_id_follows_what_a_data_file_holds_and_not_where_it_lies(tmp_path: P
         return cell(tmp_path, "data=jsonl", f"data.path={tmp_path / name}").id
 
     assert with_data("a.jsonl", "yes") == with_data("b.jsonl", "yes") != with_data("c.jsonl", "no")
+
+
+def test_the_id_follows_what_is_asked_and_not_where_it_lies(tmp_path: Path):
+    def with_text(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        return cell(tmp_path, "forgetting=general", f"forgetting.text={tmp_path / name}").id
+
+    assert with_text("a", "One text.") == with_text("b", "One text.") != with_text("c", "Another text.")
+
+
+def test_a_cell_from_before_forgetting_was_measured_is_the_same_cell(tmp_path: Path):
+    written = cell(tmp_path)
+    written.write_config()
+    older = OmegaConf.to_container(OmegaConf.load(written.path("config.yaml")))
+    del older["forgetting"], older["schema"]["forgetting"]
+    assert cell_id(older, "data", "model", {}) == cell_id(written.config, "data", "model", {})
+    written.path("config.yaml").write_text(OmegaConf.to_yaml(older))
+    assert Cell.load(written.id, written.run).config == written.config
 
 
 def test_a_config_is_read_back_as_the_same_cell(tmp_path: Path):

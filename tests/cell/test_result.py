@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from cell.made_cells import cell, complete, finished
 
-from tunegrid.cell.result import FileDigest, Result, ScoreValue, Status
+from tunegrid.cell.result import Abilities, FileDigest, Forgetting, Result, ScoreValue, Status
 from tunegrid.cell.schema import result_schema
 from tunegrid.errors import DamagedError, DataError
 
@@ -24,13 +24,13 @@ def test_a_result_is_read_back_and_what_is_not_finite_is_null(tmp_path: Path):
     result = replace(made, scores=scores, error=replace(made.error, exit_status=-9, log=("a", "b"), rows=(3,)))
     own.write_result(result)
     stored = json.loads(own.path("result.json").read_text())
-    assert stored["version"] == 3 and stored["status"] == "done" and stored["scores"]["val_loss"]["value"] is None
+    assert stored["version"] == 4 and stored["status"] == "done" and stored["scores"]["val_loss"]["value"] is None
     read = own.result()
     assert read is not None and read.scores["BLEU"] == scores["BLEU"] and math.isnan(read.scores["val_loss"].value)
     assert (read.cost, read.error, read.config) == (result.cost, result.error, result.config)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 3}', '{"version": 3, "sha256": "0"}', '{"a": NaN}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 4}', '{"version": 3, "sha256": "0"}', '{"a": NaN}'])
 def test_what_is_not_a_result_is_damaged(text: str, tmp_path: Path):
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(DamagedError, match=r"result.json: not as it was written \(.*\); the sweep runs the cell again"):
@@ -45,20 +45,49 @@ def test_a_result_is_read_to_the_byte(spoil, tmp_path: Path):
         Result.read(path)
 
 
-@pytest.mark.parametrize("text", ['{"version": 1, "id": "x"}', '{"version": 4}'])
+@pytest.mark.parametrize("text", ['{"version": 2, "id": "x"}', '{"version": 5}'])
 def test_a_result_of_another_version_names_the_way_out(text: str, tmp_path: Path):
     (tmp_path / "result.json").write_text(text)
-    with pytest.raises(DataError, match=r"result.json: its shape is of version \d, .*; force=true runs the cell anew"):
+    with pytest.raises(
+        DataError, match=r"result.json: its shape is of version \d, .* reads 3 and 4; force=true runs the cell anew"
+    ):
         Result.read(tmp_path / "result.json")
 
 
 def test_a_version_that_does_not_belong_is_damage(tmp_path: Path):
     path = complete(tmp_path).path("result.json")
-    path.write_text(path.read_text().replace('"version": 3', '"version": 4'))
+    path.write_text(path.read_text().replace('"version": 4', '"version": 5'))
     with pytest.raises(DamagedError, match="its sha256 is another"):
         Result.read(path)
 
 
+def test_a_result_from_before_forgetting_was_measured_is_read_to_the_byte(tmp_path: Path):
+    own = complete(tmp_path)
+    result, path = own.result(), own.path("result.json")
+    assert result is not None
+    path.write_text(result.to_json(version=3))
+    older = json.loads(path.read_text())
+    assert older["version"] == 3 and "forgetting" not in older and "forgetting_s" not in older["cost"]
+    assert own.result() == result
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(DamagedError, match="its text is another"):
+        Result.read(path)
+
+
+def test_what_was_forgotten_is_read_back(tmp_path: Path):
+    own = cell(tmp_path)
+    lost = ScoreValue(value=math.inf, low=None, high=None)
+    after = Abilities(perplexity=lost, accuracy=SCORE, tasks={"facts": SCORE})
+    forgetting = Forgetting(before=replace(after, perplexity=SCORE), after=after)
+    own.write_result(replace(finished(own), forgetting=forgetting))
+    VALIDATOR.validate(json.loads(own.path("result.json").read_text()))
+    read = own.result()
+    assert read is not None and read.forgetting is not None
+    assert read.forgetting.before == forgetting.before and read.forgetting.after.tasks == after.tasks
+    assert math.isnan(read.forgetting.after.perplexity.value)
+
+
+SCORE = ScoreValue(value=0.5, low=0.25, high=0.75)
 VALIDATOR = jsonschema.Draft202012Validator(result_schema())
 
 

@@ -108,6 +108,15 @@ def test_packs_of_the_nearest_size_tell_the_rate():
     assert six.cells == one.cells == 2
 
 
+def test_what_is_asked_takes_the_time_that_it_took():
+    finish("seed=7", "forgetting=general", cost=replace(COST, forgetting_s=3.5))
+    for asked, seconds in (("forgetting=general", 7.0), ("forgetting=none", 0.0)):
+        grid = grid_from([*PLAN, "seed=0,1", asked])
+        lengths = estimate(grid.run.data, grid.run.prompt, 259)
+        found = pack_time(grid.cells, lengths, "cpu", "float32", finished_cells(Path(grid.run.output_root)))
+        assert found is not None and found.forgetting == seconds
+
+
 def test_a_search_is_forecast_by_its_largest_batch(capsys: pytest.CaptureFixture[str]):
     """Five trials, two at a time, are three batches; the largest trains both cells 600 steps."""
     finish("seed=7", cost=replace(COST, tokens_per_second=1e6))

@@ -7,22 +7,39 @@ import time
 from pathlib import Path
 
 import pytest
+from benchmark_folders import BENCHMARKS, folder_of
 from omegaconf import OmegaConf
+from shipped import METHODS
 
 from tunegrid.cell.cell import Cell
-from tunegrid.config import GROUPS
+from tunegrid.config import GROUPS, leaves
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.known_names import resolve_run
+from tunegrid.metrics.by_task import metric_of
+from tunegrid.metrics.combine import MEASURES
 from tunegrid.search.trials import Search
 from tunegrid.sweep.grid import arguments_of, composed, grid_of, without_hydra
+from tunegrid.table.cells import setting
+from tunegrid.table.output import find_published
+from tunegrid.table.protocol import shown
+from tunegrid.table.published import read_published
 
 CONF = Path(__file__).parents[2] / "conf"
 EXPERIMENTS = sorted((CONF.parent / "experiments").glob("*.yaml"))
 SEARCHES = [path for path in EXPERIMENTS if "/hydra/sweeper: search" in path.read_text()]
+PUBLISHED = [path for path in EXPERIMENTS if path.with_suffix(".csv").is_file()]
 GRIDS = [path for path in EXPERIMENTS if path not in SEARCHES]
 OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.yaml"))
 REQUIRED = {
     "data/jsonl": ["data.path=nowhere.jsonl"],
+    "metrics/toxicity": ["metrics.classifier=owner/name"],
+    "data/preferences": ["data.path=nowhere.jsonl"],
+    "objective/ppo": ["reward=rule", "reward.pattern=a"],
+    "reward/rule": ["objective=ppo", "reward.pattern=a"],
+    "reward/lexicon": ["objective=ppo", "reward.path=nowhere.txt"],
+    "reward/feedback": ["objective=ppo", "reward.path=nowhere.jsonl"],
+    "reward/model": ["objective=ppo", "reward.cell=nowhere"],
+    "reward/entry_point": ["objective=ppo", "reward.name=nothing"],
     "model/hub": ["model.id=owner/name"],
     "model/local": ["model.path=nowhere"],
     "model/embedded": ["model.package=p", "model.file=f", "model.fallback.id=owner/name"],
@@ -76,6 +93,22 @@ def test_every_experiment_composes_all_of_its_cells(path: Path):
         return
     assert len({cell.id for cell in cells}) == len(cells) > 1
     assert all(isinstance(cell, Cell) and cell.run.name == path.stem for cell in cells)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_published_numbers_name_scores_rows_and_settings_that_the_experiment_has(path: Path, tmp_path: Path):
+    """Rows are methods or the experiment's own, or, of a table of other systems, none of them: one astray is a slip."""
+    where = [f"data.path={folder_of(path.stem, tmp_path)}"] if path.stem in BENCHMARKS else []
+    cells = grid_of(path.stem, where)
+    published = read_published(find_published(f"{path.stem}.csv"))
+    assert {score for _, score in published.numbers if metric_of(score) == score} <= set(MEASURES)
+    rows = {", ".join(shown(setting(cell.config, key)) for key in cell.run.table.row_keys) for cell in cells}
+    named = {row for row, _ in published.numbers}
+    assert named <= rows | set(METHODS) or not named & rows
+    assert {score for _, score in published.numbers} & set(cells[0].run.table.columns)
+    settings = {key for cell in cells for key, _ in leaves(cell.config)}
+    asked = {key for key in published.protocol if not key.startswith(("measured.", "items."))}
+    assert asked <= settings, asked - settings
 
 
 @pytest.mark.parametrize("path", SEARCHES, ids=lambda path: path.stem)

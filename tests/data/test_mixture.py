@@ -7,6 +7,8 @@ import pytest
 from tunegrid.data.tokenized import prepare
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.model.byte_tokenizer import byte_tokenizer
+from tunegrid.prompt import Chat
+from tunegrid.prompt.few_shot import FewShot
 
 SIZES = "data.parts.{0}.rows={1}", "data.parts.{0}.validation_rows=4", "data.parts.{0}.test_rows=3"
 
@@ -150,3 +152,41 @@ def test_a_part_s_bad_file_is_named(mixture, tmp_path):
     data = mixture({"a": 8}, "+data@data.parts.mine=records", f"data.parts.mine.path={tmp_path}/f.jsonl")
     with pytest.raises(DataError, match=r"f\.jsonl:1: output: empty; fill it in"):
         data.splits()
+
+
+def test_questions_are_asked_a_second_time_so_changed(mixture):
+    splits = mixture({"a": 40, "b": 10}, "+data.perturbed={b: upper}").splits()
+    assert tasks(splits.test) == {"a": 3, "b": 3, "b_upper": 3}
+    plain, changed = ([e for e in splits.test if e.task == task] for task in ("b", "b_upper"))
+    assert [e.fields["prompt"] for e in changed] == [e.fields["prompt"].upper() for e in plain]
+    assert [e.references for e in changed] == [e.references for e in plain]
+    assert len({e.key for e in splits.test}) == 9
+    assert tasks(splits.train) == {"a": 40, "b": 10}
+
+
+def test_only_parts_are_perturbed(mixture):
+    with pytest.raises(ConfigError, match=r"data\.perturbed must name parts \(a\), got c"):
+        mixture({"a": 10}, "+data.perturbed={c: typo}")
+
+
+def test_a_perturbed_question_is_shown_the_solved_examples_of_its_part(mixture):
+    data = mixture({"a": 40, "b": 10}, "+data.perturbed={b: upper}")
+    prompt = FewShot(chat=Chat.never, system=None, separator=" ", shots=2, shot_seed=0)
+    splits = data.splits()
+    fitted = prompt.fitted(data.template, splits.train)
+    plain, changed = (next(e for e in splits.test if e.task == task) for task in ("b", "b_upper"))
+    assert fitted.turns(data.template, changed)[:-1] == fitted.turns(data.template, plain)[:-1] != ()
+    assert fitted.turns(data.template, changed)[-1].content == plain.fields["prompt"].upper()
+
+
+def test_one_folder_holds_a_folder_for_each_part(make_data, tmp_path):
+    for folder in (tmp_path / "first", tmp_path):
+        folder.mkdir(exist_ok=True)
+        rows = [{"prompt": f"{folder.name} {row}", "completion": "yes"} for row in range(20)]
+        (folder / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    parts = [f"+data@data.parts.{name}=records" for name in ("first", "second", "third")]
+    other = f"data.parts.third.path={tmp_path / 'first'}"
+    data = make_data("mixture", *parts, f"data.path={tmp_path}", other)
+    paths = {name: part.path for name, part in data.parts.items()}
+    assert paths == {"first": str(tmp_path / "first"), "second": str(tmp_path), "third": str(tmp_path / "first")}
+    assert {e.fields["prompt"].split()[0] for e in data.splits().train if e.task == "second"} == {tmp_path.name}

@@ -40,7 +40,7 @@ def only_cell(folder: Path) -> Path:
 
 
 def test_a_sweep_trains_a_pack_prints_its_table_and_starts_nothing_again(tmp_path: Path) -> None:
-    grid = ("method.rank=1,4", "sweep.baselines=['method=base']", "table.row=method.rank")
+    grid = ("method.rank=1,4", "sweep.baselines=['method=base']", "table.row=method.rank", "forgetting=general")
     first = tunegrid(tmp_path, *grid, "table.columns=[val_loss,rougeL]", multirun=True)
     assert first.returncode == 0, first.stderr
     assert "3 cells, 0 finished; 1 pack to run" in first.stderr
@@ -50,6 +50,12 @@ def test_a_sweep_trains_a_pack_prints_its_table_and_starts_nothing_again(tmp_pat
     assert by_rank[4]["scores"]["val_loss"]["value"] < by_rank[None]["scores"]["val_loss"]["value"]
     assert by_rank[4]["cost"]["trainable_parameters"] == 4 * by_rank[1]["cost"]["trainable_parameters"]
     assert by_rank[None]["cost"]["trained_tokens"] == 0
+    for rank, result in by_rank.items():
+        before, after = result["forgetting"]["before"], result["forgetting"]["after"]
+        assert before == by_rank[None]["forgetting"]["before"] and (before == after) == (rank is None)
+        change = after["perplexity"]["value"] - before["perplexity"]["value"]
+        assert result["scores"]["perplexity_change"]["value"] == pytest.approx(change)
+        assert set(after["tasks"]) == set(before["tasks"]) and result["cost"]["forgetting_s"] > 0
     assert by_rank[4]["protocol"]["forward"] == "flat"
     table = tmp_path / "outputs/sweep"
     assert {path.name for path in table.iterdir()} == {f"table.{end}" for end in ("md", "csv", "tex", "html")}

@@ -20,7 +20,7 @@ from tunegrid.method import Alone
 from tunegrid.model.quantise import quantise
 from tunegrid.model.split_attention import split
 from tunegrid.pack.batch import Row
-from tunegrid.pack.pack import Pack
+from tunegrid.pack.pack import Member, Pack
 from tunegrid.pack.route import Share
 
 TRAINING = [option for option in METHODS if option != "base"]
@@ -45,7 +45,7 @@ RATES = {
     "lokr": 0.1,
     "randlora": 1e-2,
     "road": 0.1,
-    "vblora": 0.1,
+    "vblora": 5e-2,
     "vera": 0.1,
 }
 """Learning rates at which a method learns a few rows by heart, where 3e-2 is not one."""
@@ -53,6 +53,7 @@ ON_ALL_LAYERS = {"hra", "ia3", "lokr", "randlora", "road", "vera"}
 """Methods that learn those rows only with the parameters of every linear layer."""
 SLOW = {"ia3"}
 """Methods that need more than the 150 steps of that test for the last tenth."""
+OTHER = Member("base", method_of("base"), 0)
 QUESTION = torch.tensor([[5, 9, 17, 3, 88, 120]])
 
 
@@ -117,12 +118,18 @@ def test_it_starts_as_the_base_model(option: str, model: str) -> None:
 
 
 @pytest.mark.parametrize(("option", "model"), combinations())
-def test_saved_loaded_and_merged_it_answers_as_before(option: str, model: str, tmp_path: Path) -> None:
+def test_saved_loaded_put_beside_others_and_merged_it_answers_as_before(
+    option: str, model: str, tmp_path: Path
+) -> None:
     pack = trained(option, model, tmp_path, 3).pack
     name, folder = pack.members[0].name, tmp_path / "adapter"
     folder.mkdir()
     pack.attached[name].save(folder)
     adaptation, wanted = pack.attached[name].adaptation, answer_in_pack(pack)
+    saved = replace(pack.members[0], saved=folder)
+    others = [] if isinstance(saved.method.pack_family(), Alone) else [replace(saved, name="beside"), OTHER]
+    again = Pack(base_of(option, model), [saved, *others], 0)
+    torch.testing.assert_close(answer_in_pack(again), wanted, rtol=1e-4, atol=1e-4)
     loaded = adaptation.load(MODELS[model](), folder)
     torch.testing.assert_close(answer(loaded), wanted, rtol=1e-4, atol=1e-4)
     if option in UNMERGEABLE:

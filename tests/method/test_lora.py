@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from tunegrid.errors import ConfigError
 from tunegrid.method.lora import AlphaPolicy, Initialisation
+from tunegrid.model.quantisation import Code
 from tunegrid.model.split_attention import split
 from tunegrid.pack.pack import Member, Pack
 
@@ -93,6 +94,11 @@ def test_an_unknown_target_lists_the_layers() -> None:
         ({"dropout": 1.0}, "method.dropout must be at least 0 and below 1, got 1"),
         ({"targets": []}, "method.targets must name at least one layer"),
         ({"rate_ratio": 0.0}, "method.rate_ratio must be above 0, got 0"),
+        ({"initialisation": Initialisation.loftq}, "method.initialisation must be another than loftq without a base"),
+        (
+            {"initialisation": Initialisation.pissa, "code": Code.nf4},
+            "method.initialisation must be kaiming, normal, eva or loftq on a base in four bits, got pissa",
+        ),
     ],
 )
 def test_values_out_of_range_are_refused(change: dict[str, object], message: str) -> None:
@@ -118,7 +124,7 @@ def test_settings_on_disk_are_those_of_the_cell(tmp_path: Path) -> None:
     assert (settings["r"], settings["lora_alpha"], sorted(settings["target_modules"])) == (4, 6, ["q_proj", "v_proj"])
 
 
-@pytest.mark.parametrize("start", [Initialisation.pissa, Initialisation.olora])
+@pytest.mark.parametrize("start", [Initialisation.pissa, Initialisation.olora, Initialisation.eva])
 def test_in_a_pack_a_lora_that_starts_elsewhere_is_the_one_alone(start: Initialisation, tmp_path: Path) -> None:
     method = replace(lora(4, dropout=0.1), initialisation=start)
     of, objectives = members(lora(2), method, method_of("dora")), [sft(steps=4)] * 3

@@ -21,6 +21,7 @@ COUNTS = {
     "loha": (("rank", 4), lambda i, o: 2 * 4 * (i + o)),
     "lokr": (("rank", 2), lambda i, o: 8 * 8 + 2 * (i // 8 + o // 8)),
     "oft": (("block_size", 16), lambda i, o: i // 16 * (16 * 15 // 2)),
+    "boft": (("factors", 3), lambda i, o: 3 * (i // 8) * 8 * 8 + o),
     "fourierft": (("frequencies", 100), lambda i, o: 100),
     "miss": (("rank", 8), lambda i, o: 8 * o),
     "hra": (("rank", 6), lambda i, o: 6 * i),

@@ -7,12 +7,21 @@ import pytest
 
 from tunegrid.errors import ConfigError
 from tunegrid.metrics import Score, bleu, cider, nist, rouge_l
-from tunegrid.metrics.combine import combine, corpus_value, measure
+from tunegrid.metrics.combine import corpus_value, measure
 from tunegrid.metrics.e2e import E2e, Mteval
-from tunegrid.metrics.likelihood import likelihood_scores
+from tunegrid.metrics.qa import Qa
+from tunegrid.metrics.summarisation import Summarisation
 from tunegrid.metrics.text import Text
+from tunegrid.metrics.translation import Translation, Words
 
-OPTIONS = [E2e(mteval=Mteval.perl, meteor=False), E2e(mteval=Mteval.python, meteor=False), Text()]
+OPTIONS = [
+    E2e(mteval=Mteval.perl, meteor=False),
+    E2e(mteval=Mteval.python, meteor=False),
+    Text(),
+    Summarisation(stemmed=False, encoder=None, encoder_layer=None),
+    Translation(words=Words.mteval, chrf_word_order=2),
+    Qa(),
+]
 
 
 def scored(option, answers, references) -> dict[str, Score]:
@@ -45,7 +54,7 @@ def test_weighted_sums_are_one_matrix_product(random_corpus, option) -> None:
     answers, references = random_corpus(13)
     weights = np.random.default_rng(1).integers(0, 3, size=(2, 5, len(answers)))
     for name, score in scored(option, answers, references).items():
-        values = combine(name)(weights @ score.statistics)
+        values = measure(name).values(weights, score.statistics)
         assert values.shape == (2, 5)
         repeated = np.repeat(score.statistics, weights[1, 3], axis=0)
         assert values[1, 3] == pytest.approx(corpus_value(Score(name, repeated)), abs=1e-12)
@@ -57,7 +66,7 @@ def test_weighted_sums_are_one_matrix_product(random_corpus, option) -> None:
         (bleu.statistics([], [], smoothed=True), 10),
         (nist.statistics([], [], pool_references=True), 13),
         (rouge_l.statistics([], []), 2),
-        (cider.statistics([], []), 2),
+        (cider.statistics([], [], penalised=True), 2),
     ],
 )
 def test_no_instances_keep_the_shape(rows: np.ndarray, columns: int) -> None:
@@ -65,10 +74,9 @@ def test_no_instances_keep_the_shape(rows: np.ndarray, columns: int) -> None:
 
 
 def test_likelihood_weighs_tokens_not_rows() -> None:
-    loss, perplexity = likelihood_scores(np.array([[2.0, 1.0], [4.0, 5.0]]))
-    assert (loss.name, perplexity.name) == ("val_loss", "perplexity")
-    assert corpus_value(loss) == pytest.approx(1.0)
-    assert corpus_value(perplexity) == pytest.approx(math.e)
+    rows = np.array([[2.0, 1.0], [4.0, 5.0]])
+    assert corpus_value(Score("val_loss", rows)) == pytest.approx(1.0)
+    assert corpus_value(Score("perplexity", rows)) == pytest.approx(math.e)
 
 
 def test_lower_losses_and_higher_scores_are_better() -> None:
@@ -79,4 +87,4 @@ def test_lower_losses_and_higher_scores_are_better() -> None:
 
 def test_an_unknown_metric_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="unknown metric 'METOR'; did you mean METEOR"):
-        combine("METOR")
+        measure("METOR")

@@ -1,22 +1,25 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
+from shipped import METHODS, method_of
 from tiny_models import full, lora, random_rows
 
 from tunegrid.errors import ConfigError
 from tunegrid.loss import linear_cross_entropy
-from tunegrid.method.lora import Lora
 from tunegrid.model import activations, memory
 from tunegrid.model.activations import Stream, input_width
 from tunegrid.model.count import adapted, shapes
+from tunegrid.model.footprint import of_base
 from tunegrid.model.memory import (
     DTYPE_BYTES,
     Adapter,
     Workload,
     fp32_rule,
-    full_memory,
     kept_bytes,
-    lora_memory,
+    training_memory,
 )
+from tunegrid.model.shapes import Shape
 from tunegrid.pack import flat_attention
 from tunegrid.pack.batch import Batch, CellRows, Row
 from tunegrid.pack.pack import Member, Pack
@@ -27,6 +30,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning"),
     pytest.mark.filterwarnings("ignore:fan_in_fan_out:UserWarning"),  # GPT-2 has both kinds of layers
 ]
+
+
+def whole(modules: Sequence[Shape]) -> Adapter:
+    """Full training."""
+    return Adapter(of_base(modules, matrices=True, head=True), 1.0)
+
+
 NOTHING = Workload(Stream(0, 0, 1), None, 0)
 
 
@@ -38,7 +48,8 @@ def test_rule_of_thumb_is_24_bytes_a_parameter() -> None:
 
 def test_full_training_without_a_batch_is_16_bytes_a_parameter(compose_model: ComposeModel) -> None:
     model = compose_model("gpt2_medium")
-    found = full_memory(model.config_values(), shapes(model), "float32", NOTHING)
+    modules = shapes(model)
+    found = training_memory(model.config_values(), modules, "float32", NOTHING, [whole(modules)])
     head = 2 * 4 * 50_257 * 1024  # its gradient is summed up by chunks, whatever the batch
     assert found.total == 16 * 354_823_168 + head
 
@@ -46,10 +57,9 @@ def test_full_training_without_a_batch_is_16_bytes_a_parameter(compose_model: Co
 def test_a_pack_shares_one_base(compose_model: ComposeModel) -> None:
     model = compose_model("smollm2_135m")
     values, modules = model.config_values(), shapes(model)
-    layers = adapted(modules, ["query", "value"])
-    small, large = Adapter(layers, 1, False, 0.5), Adapter(layers, 1024, False, 0.5)
-    one = lora_memory(values, modules, "bfloat16", NOTHING, [small])
-    pack = lora_memory(values, modules, "bfloat16", NOTHING, [small, large])
+    small, large = Adapter(lora(1).footprint(modules), 0.5), Adapter(lora(1024).footprint(modules), 0.5)
+    one = training_memory(values, modules, "bfloat16", NOTHING, [small])
+    pack = training_memory(values, modules, "bfloat16", NOTHING, [small, large])
     trained = 30 * ((576 + 576) + (576 + 192))
     assert one.weights == 2 * 134_515_008 + 4 * trained
     assert pack.total - one.total == 1024 * trained * (4 + 4 + 8)
@@ -88,21 +98,33 @@ def test_activations_match_what_autograd_keeps(
             for place, member in enumerate(members)
         ]
     )
-    layers = adapted(modules, ["query", "value"])
     units = [share.units for share in batch.shares]
-    adapters = [
-        Adapter(layers, one.rank, one.dropout > 0, own / sum(units))
-        for one, own in zip(methods, units, strict=True)
-        if isinstance(one, Lora)
-    ]
-    estimate = kept_bytes(values, DTYPE_BYTES[precision], adapters, method == "full", _workload(batch))
+    adapters = [Adapter(one.footprint(modules), own / sum(units)) for one, own in zip(methods, units, strict=True)]
+    estimate = kept_bytes(values, DTYPE_BYTES[precision], adapters, _workload(batch))
+    assert estimate == pytest.approx(_kept_by_autograd(pack, batch), rel=0.15)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("option", [option for option in METHODS if option not in ("base", "bitfit", "qlora")])
+def test_activations_of_every_method_match_what_autograd_keeps(
+    option: str, precision: str, compose_model: ComposeModel
+) -> None:
+    model = compose_model("tiny", "model.hidden=128", "model.layers=6")  # the first keeps less
+    method, modules = method_of(option), shapes(model)
+    draw = torch.Generator().manual_seed(0)
+    pack = Pack(model.load(precision), [Member("cell", method, 0)], pad=0)
+    pack.attached["cell"].before_step(draw)
+    rows = pack.own_rows("cell", _rows(8, 0, 60))
+    batch = pack.forward.collate([CellRows("cell", rows, draw)])
+    adapter = Adapter(method.footprint(modules), 1.0)
+    estimate = kept_bytes(model.config_values(), DTYPE_BYTES[precision], [adapter], _workload(batch))
     assert estimate == pytest.approx(_kept_by_autograd(pack, batch), rel=0.15)
 
 
 def test_an_architecture_without_an_estimate_is_named() -> None:
     load = Workload(Stream(1, 1, 1), None, 1)
     with pytest.raises(ConfigError, match=r"no memory estimate for the architecture 'mamba'.*one step"):
-        full_memory({"model_type": "mamba", "vocab_size": 10}, [], "float32", load)
+        training_memory({"model_type": "mamba", "vocab_size": 10}, [], "float32", load, [])
 
 
 def _rows(count: int, seed: int, longest: int) -> list[Row]:
@@ -126,7 +148,7 @@ def _kept_by_autograd(pack: Pack, batch: Batch) -> int:
     saved: dict[int, torch.Tensor] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        at_loss = tensor.shape[-1:] == (pack.base.config.vocab_size,) or tensor.shape[0] == len(batch.labels.ids)
+        at_loss = tensor.shape[-1:] == (pack.base.config.vocab_size,) or tensor.shape[:1] == (len(batch.labels.ids),)
         if tensor.untyped_storage().data_ptr() not in own and not at_loss:
             saved[tensor.untyped_storage().data_ptr()] = tensor  # kept alive, so that no address is used twice
         return tensor

@@ -40,13 +40,13 @@ def test_identity_and_counts_import_no_torch(own_cache: Path) -> None:
 import sys
 from tunegrid.model.count import adapted, lora_count, parameter_count, shapes
 from tunegrid.model.activations import Stream
-from tunegrid.model.memory import Workload, full_memory
+from tunegrid.model.memory import Workload, training_memory
 from tunegrid.model.tiny import Architecture, Tiny
 import tunegrid.model.embedded, tunegrid.model.local
 model = Tiny(name="t", architecture=Architecture.LLAMA, hidden=64, layers=2, heads=4, seed=0)
 modules = shapes(model)
 model.identity(), model.is_encoder_decoder, lora_count(adapted(modules, ["query"]), 4)
-full_memory(model.config_values(), modules, "float32", Workload(Stream(10, 1, 10), None, 5))
+training_memory(model.config_values(), modules, "float32", Workload(Stream(10, 1, 10), None, 5), [])
 print("torch" in sys.modules or "transformers" in sys.modules)
 """
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from tunegrid.model.split_attention import split
 from tunegrid.pack.pack import Member, Pack
 
 CPU = torch.device("cpu")
-DOUBLE, SINGLE = Quantisation(Code.nf4, True), Quantisation(Code.nf4, False)
+DOUBLE, SINGLE = Quantisation(Code.nf4, True, False), Quantisation(Code.nf4, False, False)
 IDS = torch.tensor([[5, 9, 17, 3, 88, 120]])
 
 
@@ -49,7 +49,7 @@ def test_a_round_trip_gives_the_nearest_values_of_the_code_book() -> None:
 
 
 @pytest.mark.parametrize("make", [llama, gpt2, t5])
-@pytest.mark.parametrize("how", [DOUBLE, SINGLE, Quantisation(Code.fp4, True)])
+@pytest.mark.parametrize("how", [DOUBLE, SINGLE, Quantisation(Code.fp4, True, False)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_size_and_outputs(make: Callable[[], PreTrainedModel], how: Quantisation, dtype: torch.dtype) -> None:
     model = split(make()).to(dtype).eval()

@@ -37,6 +37,13 @@ TINY = (
         ["method.rank=8", "model.architecture=T5", "hardware.precision=float32"],
         ["method=full", "model.hidden=256"],
         ["method=full", "model.architecture=T5"],
+        ["method=dora", "hardware.precision=bfloat16"],
+        ["method=hra", "hardware.precision=float32"],
+        ["method=ia3", "hardware.precision=float32"],
+        ["method=prompt_tuning", "hardware.precision=float32"],
+        ["method=adapter", "hardware.precision=float32", "model.layers=8"],
+        ["method=last_layers"],
+        ["method=vera", "hardware.precision=float32"],
     ],
 )
 def test_a_packs_peak_is_within_15_percent_of_what_is_allocated(overrides: list[str], tmp_path: Path):

@@ -11,7 +11,8 @@ import numpy as np
 
 from tunegrid.cell.integrity import digests
 from tunegrid.cell.result import Cost, Failure, Result, ScoreValue, Status
-from tunegrid.metrics.combine import combine
+from tunegrid.metrics import Score
+from tunegrid.metrics.combine import corpus_value
 from tunegrid.table.cells import CellRecord
 from tunegrid.table.spec import FigureSpec, TableSpec
 
@@ -65,7 +66,7 @@ def record(
 ) -> CellRecord:
     """A cell whose scores are those of its statistics; `result_fields` replace those of its result."""
     made, statistics = config(rank, seed, changes), dict(statistics or {})
-    values = {name: float(combine(name)(rows.sum(axis=0))) for name, rows in statistics.items()}
+    values = {name: corpus_value(Score(name, rows)) for name, rows in statistics.items()}
     result = Result(
         id=f"r{rank}s{seed}",
         status=Status.DONE,

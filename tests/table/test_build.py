@@ -11,12 +11,15 @@ from tunegrid.cell.result import Cost
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.table.build import build_table, verdict
 from tunegrid.table.cells import CellRecord
+from tunegrid.table.layout import published_grids
 from tunegrid.table.model import Standing, Table, Verdict
-from tunegrid.table.published import Published
+from tunegrid.table.published import Printed, Published
 from tunegrid.table.spec import TableSpec
 from tunegrid.table.student import t_quantile
 
-SAME = Published("A et al.", {"ROUGE_L": 100.0}, {"model.name": ("gpt2_medium",)}, (), (), {("4", "ROUGE_L"): "60.00"})
+SAME = Published(
+    "A et al.", {"ROUGE_L": 100.0}, {"model.name": ("gpt2_medium",)}, (), (), {("4", "ROUGE_L"): Printed("60.00")}
+)
 
 
 def constant(rank: int | None, seed: int, value: float) -> CellRecord:
@@ -45,6 +48,16 @@ def test_golden_table_worked_out_by_hand():
     assert column.seed_deviation == pytest.approx(1.0)
     assert column.degrees == 2
     assert column.heading == "ROUGE_L ×100"
+
+
+def test_a_published_spread_and_rows_that_are_not_ours_are_shown_as_printed():
+    numbers = {("4", "ROUGE_L"): Printed("60.00", "0.4"), ("16", "ROUGE_L"): Printed("62.5", "1.1")}
+    made = table(TWO_ROWS, replace(SAME, numbers=numbers))
+    (grid,) = published_grids(made)
+    shown = {row[0].text: [entry.text for entry in row[1:]] for row in grid.rows}
+    assert shown["4"][0] == "60.00 (0.4)" and shown["8"][0] == "–"
+    assert shown["16"] == ["62.5 (1.1)", "–", "–", "–"]
+    assert list(shown) == ["4", "8", "16"]
 
 
 def test_clear_differences_are_told_apart():

@@ -17,17 +17,17 @@ from tunegrid.table.build import build_table
 from tunegrid.table.html import to_html
 from tunegrid.table.latex import escape as latex_escape
 from tunegrid.table.latex import to_latex
-from tunegrid.table.layout import count, duration, number, size
+from tunegrid.table.layout import count, duration, number, short_key, size
 from tunegrid.table.markdown import to_markdown
 from tunegrid.table.model import Table
-from tunegrid.table.published import Published
+from tunegrid.table.published import Printed, Published
 from tunegrid.table.records import to_csv, to_json
 
 NASTY = "<b>a_b & 50 % $x$ #1 {y} ~^\\ “q” | ü 模"
 NASTY_SPEC = replace(SPEC, title=NASTY, columns=["ROUGE_L", "val_loss"], protocol=["test touched once"])
 PUBLISHED = Published(
     "A et al. & B", {"ROUGE_L": 100.0}, {"objective.steps": ("9",)}, ("seeds",), ("a note",),
-    {("1", "ROUGE_L"): "61.0", ("4", "ROUGE_L"): "70.50"},
+    {("1", "ROUGE_L"): Printed("61.0"), ("4", "ROUGE_L"): Printed("70.50", "0.3")},
 )  # fmt: skip
 
 
@@ -62,7 +62,9 @@ def test_markdown_golden():
 
 def test_markdown_shows_both_numbers_and_the_verdict(table: Table):
     text = to_markdown(table)
-    assert re.search(r"\| 4 \| 70\.50 \| \*{0,2}[\d.]+ ± [\d.]+\*{0,2}(?: †)? \| [+−][\d.]+ \| other protocol \|", text)
+    assert re.search(
+        r"\| 4 \| 70\.50 \(0\.3\) \| \*{0,2}[\d.]+ ± [\d.]+\*{0,2}(?: †)? \| [+−][\d.]+ \| other protocol \|", text
+    )
     assert "| objective.steps | 9 | 300 |" in text
     assert "\\<b\\>a\\_b" in text
     assert "64, seed 0: oom (needed 3 GB more)" in text
@@ -175,3 +177,10 @@ def test_html_figures_take_their_colours_from_the_page(table: Table):
 )  # fmt: skip
 def test_units(shown: str, expected: str):
     assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "short"), [("method.rank", "rank"), ("method.kind", "method"), ("model.name", "model"), ("name", "name")]
+)
+def test_a_key_is_named_by_its_last_part_unless_that_says_nothing(key: str, short: str):
+    assert short_key(key) == short

@@ -31,6 +31,16 @@ def test_numbers_scale_protocol_and_remarks(tmp_path: Path):
     assert published.notes == ("a remark: with colons",)
 
 
+def test_a_spread_stands_in_brackets_behind_its_number_and_a_note_says_what_it_is(tmp_path: Path):
+    text = HEAD + "# spread: standard deviation over 5 seeds\nrow,BLEU\n1,68.70 (0.4)\n2,68.9\n"
+    published = read_published(write(tmp_path, text))
+    assert (published.value("1", "BLEU"), published.spread("1", "BLEU")) == (68.7, "0.4")
+    assert published.spread("2", "BLEU") is None
+    assert published.decimals("BLEU") == 2
+    assert published.notes == ("in brackets: standard deviation over 5 seeds",)
+    assert published.others("BLEU", {"2"}) == (("1", "68.70 (0.4)"),)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -41,6 +51,9 @@ def test_numbers_scale_protocol_and_remarks(tmp_path: Path):
         (HEAD + "row,BLEU\n1,2,3\n", r"numbers\.csv:4: 3 entries under 2 columns"),
         (HEAD + "row,BLEU\n1,n/a\n", r"numbers\.csv:4: BLEU must be a number, got 'n/a'; leave it empty"),
         (HEAD + "row,BLEU\n1,nan\n", r"numbers\.csv:4: BLEU must be a number, got 'nan'"),
+        (HEAD + "row,BLEU\n1,2 (x)\n", r"numbers\.csv:4: BLEU must be a number, got '2 \(x\)'"),
+        (HEAD + "row,BLEU\n1,2 (0.1\n", r"numbers\.csv:4: BLEU must be a number, got '2 \(0\.1'"),
+        (HEAD + "row,BLEU\n1,2 (0.1)\n", "a spread in brackets, but no '# spread: …' line"),
         (HEAD + "row,BLEU\n1,2\n1,3\n", r"numbers\.csv:5: row '1' is there twice"),
         (HEAD + "# scale BLEU: zero\nrow,BLEU\n", "'# scale BLEU' must be a positive number, got 'zero'"),
         (HEAD + "# sorce: B\nrow,BLEU\n", "unknown comment 'sorce'; write '# KEY: text'"),
@@ -64,7 +77,7 @@ def test_shipped_rank_table_is_the_one_transcribed_from_the_paper(shared: Path):
         for row in facts["rows"]
         for name, value in zip(facts["columns"][1:], row[1:], strict=True)
     }
-    assert {key: float(text) for key, text in published.numbers.items()} == numbers
+    assert {key: float(printed.value) for key, printed in published.numbers.items()} == numbers
     assert published.scale("BLEU") == 100
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from table.synthetic_cells import mean_statistics
 
-from tunegrid.metrics.combine import combine
+from tunegrid.metrics.combine import measure
 from tunegrid.table.student import t_quantile
 from tunegrid.table.uncertainty import Repeats, estimate_column, pooled_noise
 
-MEAN = combine("ROUGE_L")
+MEAN = measure("ROUGE_L")
 TRUTH = 0.5
 
 

@@ -4,6 +4,7 @@ Hooks that do nothing are for most adaptations to leave alone.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,10 @@ class Adaptation(ABC):
         """Write what was learned into `folder`, in the format of the library that owns it."""
 
     @abstractmethod
+    def restore(self, model: "Module", name: str, folder: Path) -> "Module":
+        """`attach`, with what `save` wrote in place of initial values; the model is one that cells can share."""
+
+    @abstractmethod
     def load(self, model: "PreTrainedModel", folder: Path) -> "Module":
         """The model as it was published, with what `save` wrote put on it; changes `model`."""
 
@@ -55,13 +60,22 @@ class Adaptation(ABC):
     def read(self, tokenizer: "PreTrainedTokenizerBase") -> None:  # noqa: B027
         """Turn texts among the method's settings into tokens; before `attach`."""
 
+    def expect(self, tasks: int) -> None:  # noqa: B027
+        """Make room for rows of so many tasks; before `attach`."""
+
     def rate_factor(self, parameter: str) -> float:
         """By what a trainable parameter's learning rate differs from the cell's."""
         return 1.0
 
-    def virtual_tokens(self) -> int:
-        """Learned tokens in front of each of the cell's rows."""
-        return 0
+    def virtual_tokens(self, task: int = 0) -> range:
+        """The numbers of the learned tokens in front of the cell's rows of a task; as many for each task."""
+        return range(0)
+
+    def before_training(self, model: "Module", name: str, rows: Iterable[None]) -> None:  # noqa: B027
+        """Set initial values that depend on the data; taking an item of `rows` runs a training row through the model.
+
+        Not called where training goes on from a checkpoint.
+        """
 
     def before_step(self, model: "Module", name: str, generator: "Generator") -> None:  # noqa: B027
         """Draw what is random in the coming step."""

@@ -66,6 +66,9 @@ class AdaptiveRanks(Adaptation):
         _config(model, name).rank_pattern = _pattern(model, name)  # the last allocation's may be another
         self.layers.save(model, name, folder)
 
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        return self.layers.restore(model, name, folder)
+
     def load(self, model: PreTrainedModel, folder: Path) -> Module:
         return self.layers.load(model, folder)
 

@@ -77,12 +77,16 @@ class Bottlenecks(Adaptation):
         with replaced(folder / FILE) as part:
             save_file({key: p.detach().contiguous() for key, p in self.trainable(model, name).items()}, part)
 
-    def load(self, model: PreTrainedModel, folder: Path) -> Module:
-        self.attach(model, ALONE)
+    @torch.no_grad()
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        self.attach(model, name)
         saved = load_file(folder / FILE)
-        with torch.no_grad():
-            for key, parameter in self.trainable(model, ALONE).items():
-                parameter.copy_(saved[key])
+        for key, parameter in self.trainable(model, name).items():
+            parameter.copy_(saved[key])
+        return model
+
+    def load(self, model: PreTrainedModel, folder: Path) -> Module:
+        self.restore(model, ALONE, folder)
         router = Router((Share(ALONE, 1),))
         self.route(model, router)
         return model

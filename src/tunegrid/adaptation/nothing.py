@@ -27,6 +27,9 @@ class Nothing(Adaptation):
     def save(self, model: "Module", name: str, folder: Path) -> None:
         pass
 
+    def restore(self, model: "Module", name: str, folder: Path) -> "Module":
+        return model
+
     def load(self, model: "PreTrainedModel", folder: Path) -> "Module":
         return model
 

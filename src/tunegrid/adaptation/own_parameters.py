@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -44,6 +44,14 @@ class OwnParameters(Adaptation):
             return
         with replaced(folder / CHANGED) as part:
             save_file({key: cast(Tensor, value).detach().contiguous() for key, value in trained.items()}, part)
+
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        whole = not (folder / CHANGED).exists()
+        saved = (
+            split(cast(Any, type(model)).from_pretrained(folder)).state_dict() if whole else load_file(folder / CHANGED)
+        )
+        model.load_state_dict(saved, strict=False)
+        return model
 
     def load(self, model: PreTrainedModel, folder: Path) -> Module:
         if not (folder / CHANGED).exists():

@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,7 @@ from torch.nn import Module
 from transformers import PreTrainedModel
 
 from tunegrid.atomic import PART, replaced
-from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter, fused_alpha
+from tunegrid.model.fuse_adapter import SPLIT_KEY, fuse_adapter, fused_alpha, separate_adapter
 from tunegrid.model.split_attention import FUSED, PARTS, split
 from tunegrid.pack.lora_start import used_a, used_b
 
@@ -45,14 +45,28 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
         saved.rename(folder)
 
 
-def save_learned(settings: PromptLearningConfig, learned: Tensor, folder: Path) -> None:
-    """Write what was learned for virtual tokens (n, …) into `folder`, so that PEFT loads it."""
+def save_learned(
+    settings: PromptLearningConfig, learned: Tensor, folder: Path, more: Mapping[str, Tensor] | None = None
+) -> None:
+    """Write what was learned for virtual tokens (n, …), and `more` by PEFT's names, so that PEFT loads it."""
     settings.inference_mode = True
     values = settings.to_dict()
     with replaced(folder / SETTINGS) as part:
         part.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
     with replaced(folder / WEIGHTS) as part:
-        save_file({PROMPT: learned.detach().float().contiguous()}, part, metadata={"format": "pt"})
+        state = {PROMPT: learned.detach().float().contiguous(), **(more or {})}
+        save_file(state, part, metadata={"format": "pt"})
+
+
+def holds_more(folder: Path) -> bool:
+    """Whether `save_learned` was given more than one tensor."""
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        return len(list(file.keys())) > 1
+
+
+def load_learned(folder: Path) -> Tensor:
+    """What `save_learned` wrote: (n, …) float32."""
+    return load_file(folder / WEIGHTS)[PROMPT]
 
 
 def task_of(model: Module) -> str:
@@ -68,6 +82,27 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     with without_false_alarms():
         loaded: PeftModel = PeftModel.from_pretrained(model, str(folder))
     return loaded
+
+
+def restore_adapter(model: Module, name: str, folder: Path) -> PeftModel:
+    """Put the adapter in `folder` on a model that others may be on, and whose attention is split if it is a GPT-2's."""
+    with tempfile.TemporaryDirectory() as scratch, without_false_alarms():
+        source = _separate(folder, Path(scratch))
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(source), name)
+            return model
+        restored: PeftModel = PeftModel.from_pretrained(cast(PreTrainedModel, model), str(source), name)
+    return restored
+
+
+def _separate(folder: Path, scratch: Path) -> Path:
+    """The adapter on GPT-2's fused `c_attn` as the equal one on its separate projections; any other where it is."""
+    settings = json.loads((folder / SETTINGS).read_text())
+    if settings.get("target_modules") != [FUSED]:
+        return folder
+    state = separate_adapter(load_file(folder / WEIGHTS))
+    _write(scratch, state, settings | {"target_modules": list(PARTS), "fan_in_fan_out": False})
+    return scratch
 
 
 @contextmanager

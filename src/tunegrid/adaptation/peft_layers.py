@@ -1,6 +1,6 @@
 """PEFT's tuners that work inside layers: LoRA and its relatives, IA3, OFT, … Imports torch and peft."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -12,11 +12,19 @@ from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
 from tunegrid.adaptation import Adaptation
-from tunegrid.adaptation.peft_files import load_adapter, save_adapter, task_of, without_false_alarms
+from tunegrid.adaptation.peft_files import (
+    load_adapter,
+    restore_adapter,
+    save_adapter,
+    task_of,
+    without_false_alarms,
+)
 from tunegrid.errors import ConfigError
 from tunegrid.model.quantisation import Quantisation
+from tunegrid.model.quantise import forget, rounded
 from tunegrid.model.split_attention import fuse, split
-from tunegrid.pack.lora_start import keep_start, weights_kept
+from tunegrid.pack.input_directions import start_at_inputs
+from tunegrid.pack.lora_start import Start, keep_start, start_at_rounding, weights_kept
 from tunegrid.pack.peft_layer import route_layers
 from tunegrid.pack.route import Router
 
@@ -29,20 +37,23 @@ class PeftLayers(Adaptation):
     """The tuner's config for a model."""
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     """Learning-rate factors of the parameters whose name contains the key."""
-    subtracted: bool = False
-    """Whether PEFT would change the base for what a LoRA starts at."""
+    start: Start = Start.zero
+    """Of a LoRA."""
     quantisation: Quantisation | None = None
     """Of the base in training; a loaded adapter's base has the same values in full precision."""
 
     def attach(self, model: Module, name: str) -> Module:
         config = self._config(cast(PreTrainedModel, model.get_base_model() if isinstance(model, PeftModel) else model))
+        subtracted = self.start is Start.weights
         try:
-            with weights_kept(model.parameters() if self.subtracted else ()), without_false_alarms():
+            with weights_kept(model.parameters() if subtracted else ()), without_false_alarms():
                 adapted = _with_adapter(model, config, name)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"method.targets: PEFT cannot adapt these layers in this way: {error}") from error
-        if self.subtracted:
+        if subtracted:
             keep_start(adapted, name)
+        if self.start is Start.rounding:
+            start_at_rounding(adapted, name)
         return adapted
 
     def _config(self, model: PreTrainedModel) -> PeftConfig:
@@ -52,6 +63,8 @@ class PeftLayers(Adaptation):
 
     def route(self, model: Module, router: Router) -> None:
         route_layers(model, router)
+        if self.quantisation is not None:
+            forget(model)
 
     def trainable(self, model: Module, name: str) -> dict[str, Parameter]:
         prefix = cast(BaseTuner, cast(PeftModel, model).base_model).prefix
@@ -64,10 +77,15 @@ class PeftLayers(Adaptation):
     def save(self, model: Module, name: str, folder: Path) -> None:
         save_adapter(cast(PeftModel, model), name, folder)
 
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        return restore_adapter(model, name, folder)
+
+    def before_training(self, model: Module, name: str, rows: Iterable[None]) -> None:
+        if self.start is Start.inputs:
+            start_at_inputs(model, name, rows)
+
     def load(self, model: PreTrainedModel, folder: Path) -> Module:
         if self.quantisation is not None:
-            from tunegrid.model.quantise import rounded
-
             model = fuse(rounded(split(model), self.quantisation))
         return load_adapter(model, folder)
 

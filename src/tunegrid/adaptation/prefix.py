@@ -12,8 +12,9 @@ from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
 from tunegrid.adaptation import Adaptation, UnmergeableError
-from tunegrid.adaptation.peft_files import load_adapter, save_learned, task_of
+from tunegrid.adaptation.peft_files import load_adapter, load_learned, save_learned, task_of
 from tunegrid.adaptation.virtual_tokens import (
+    Given,
     Learned,
     VirtualTokens,
     input_embedding,
@@ -74,9 +75,10 @@ class Prefixes(Adaptation):
     def trainable(self, model: Module, name: str) -> dict[str, Parameter]:
         return dict(virtual_tokens_of(model).keys_values[name].named_parameters())
 
-    def virtual_tokens(self) -> int:
-        return self.tokens
+    def virtual_tokens(self, task: int = 0) -> range:
+        return range(self.tokens)
 
+    @torch.no_grad()
     def save(self, model: Module, name: str, folder: Path) -> None:
         cached = self._cached(model, name)
         layers, heads, size = len(cached) // 2, cached[0].shape[0], cached[0].shape[2]
@@ -89,10 +91,24 @@ class Prefixes(Adaptation):
             encoder_hidden_size=heads * size,
             task_type=task_of(model),
         )
-        rows = torch.stack(cached).permute(2, 0, 1, 3)  # (n, layers · 2, heads, size)
-        save_learned(settings, rows.reshape(self.tokens, -1), folder)
+        save_learned(settings, _rows(cached), folder)
 
-    @torch.no_grad()
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        """Turns the keys back, by the transpose of how the model turns them.
+
+        Raises `ConfigError` where the model does more to them than that.
+        """
+        wanted = load_learned(folder).to(input_embedding(model).weight.device)
+        given = Given(torch.zeros_like(wanted))
+        virtual_tokens_of(model).keys_values[name] = given
+        self.route(model, Router())
+        with torch.enable_grad():
+            (turned_back,) = torch.autograd.grad((_rows(self._cached(model, name)) * wanted).sum(), given.learned)
+        with torch.no_grad():
+            given.learned.copy_(turned_back)
+            _check_turned(_rows(self._cached(model, name)), wanted)
+        return model
+
     def _cached(self, model: Module, name: str) -> list[Tensor]:
         """Keys and values of each layer in turn, (heads, n, size) each, as the model caches them.
 
@@ -111,6 +127,21 @@ class Prefixes(Adaptation):
         raise UnmergeableError(
             "a prefix is more to attend to, so that no weight of the model equals it; "
             "export it unmerged, as PEFT loads it"
+        )
+
+
+def _rows(cached: list[Tensor]) -> Tensor:
+    """(n, layers · 2 · heads · size), a row for each virtual token."""
+    states = torch.stack(cached).permute(2, 0, 1, 3)
+    return states.reshape(len(states), -1)
+
+
+def _check_turned(cached: Tensor, wanted: Tensor) -> None:
+    tolerance = max(1e-4, 4 * torch.finfo(cached.dtype).eps) * wanted.abs().max()
+    if (cached - wanted).abs().max() > tolerance:
+        raise ConfigError(
+            "this model does more to keys than turn them by their position, so that a saved prefix cannot share it; "
+            "export the cell, and load it with PEFT"
         )
 
 

@@ -105,17 +105,27 @@ class SparseDifferences(Adaptation):
         with replaced(folder / FILE) as part:
             save_file(kept, part)
 
-    @torch.no_grad()
+    def restore(self, model: Module, name: str, folder: Path) -> Module:
+        _add(model, folder)
+        return model
+
     def load(self, model: PreTrainedModel, folder: Path) -> Module:
-        changed, saved = split(model), load_file(folder / FILE)
-        for key in (key.removesuffix(".places") for key in saved if key.endswith(".places")):
-            weight = cast(Tensor, changed.get_submodule(key).weight)
-            places = saved[f"{key}.places"].long()
-            weight.view(-1)[places] += saved[f"{key}.values"].to(weight.dtype)
+        changed = split(model)
+        _add(changed, folder)
         return changed
 
     def merged(self, model: Module) -> PreTrainedModel:
         return fuse(cast(PreTrainedModel, model))
+
+
+@torch.no_grad()
+def _add(model: Module, folder: Path) -> None:
+    """Add a saved difference to the weights of a model whose attention is split if it is a GPT-2's."""
+    saved = load_file(folder / FILE)
+    for key in (key.removesuffix(".places") for key in saved if key.endswith(".places")):
+        weight = cast(Tensor, model.get_submodule(key).weight)
+        places = saved[f"{key}.places"].to(weight.device).long()
+        weight.view(-1)[places] += saved[f"{key}.values"].to(weight)
 
 
 def _open_share(difference: Difference) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import Embedding, Module, ModuleDict
+from torch.nn import Embedding, Module, ModuleDict, Parameter
 from torch.utils.hooks import RemovableHandle
 
 from tunegrid.pack.route import Router
@@ -26,11 +26,23 @@ class Learned(Module):
             self.register_parameter(name.replace(".", "_"), parameter)
 
     def forward(self) -> Tensor:
-        """(n, …) float32: a row for each virtual token."""
+        """(n, …) float32: a row for each virtual token, those of one task after another's."""
         encoder, inputs = self._hidden
         device = next(self.parameters()).device
         computed: Tensor = encoder(*(tensor.to(device) for tensor in inputs))
-        return computed[0]
+        return computed.flatten(0, 1)
+
+
+class Given(Module):
+    """What was learned once and is computed no more."""
+
+    def __init__(self, learned: Tensor):
+        super().__init__()
+        self.learned = Parameter(learned)
+
+    def forward(self) -> Tensor:
+        """(n, …) float32: a row for each virtual token."""
+        return self.learned
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,13 @@ class AnswerRow:
     prompt: str
     answer: str
     references: tuple[str, ...]
+    log_likelihoods: tuple[float, ...] = ()
+    """Of each choice, in nats; empty where the answer was decoded."""
+
+    def record(self) -> dict[str, Any]:
+        """As it is written; without likelihoods where there are none."""
+        record = {"key": self.key, "prompt": self.prompt, "answer": self.answer, "references": list(self.references)}
+        return record | ({"log_likelihoods": list(self.log_likelihoods)} if self.log_likelihoods else {})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +73,9 @@ class Cell:
         """The cell of a resolved run. `known` spares reading data and model files that a cell before it had too."""
         config = cell_config(run)
         fingerprints = Fingerprints() if known is None else known
-        identifier = cell_id(config, fingerprints.of_data(run.data), fingerprints.of_model(run.model))
+        identifier = cell_id(
+            config, fingerprints.of_data(run.data), fingerprints.of_model(run.model), fingerprints.of_optional(run)
+        )
         return Cell._at(identifier, config, run)
 
     @staticmethod
@@ -139,13 +148,7 @@ class Cell:
 
     def write_answers(self, rows: Sequence[AnswerRow]) -> None:
         """Write answers.jsonl, one test instance a line."""
-        lines = (
-            json.dumps(
-                {"key": row.key, "prompt": row.prompt, "answer": row.answer, "references": list(row.references)},
-                ensure_ascii=False,
-            )
-            for row in rows
-        )
+        lines = (json.dumps(row.record(), ensure_ascii=False) for row in rows)
         write_atomically(self.path(ANSWERS), "".join(f"{line}\n" for line in lines))
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:

@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tunegrid.atomic import full_disk_told
 from tunegrid.cell.cell import AnswerRow, Cell
 from tunegrid.cell.provenance import commit, now, versions
-from tunegrid.cell.result import Cost, Failure, Result, ScoreValue, Status
+from tunegrid.cell.result import Abilities, Cost, Failure, Forgetting, Result, ScoreValue, Status
 from tunegrid.hardware.machine import device_of
 from tunegrid.hardware.meter import Meter, Phase
 from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.bootstrap import interval
 from tunegrid.metrics.by_task import by_task
-from tunegrid.metrics.likelihood import likelihood_scores
+from tunegrid.metrics.forgetting import BeforeAfter, Remembered, forgetting_scores
 from tunegrid.model.memory import TrainingMemory
 from tunegrid.objective import Trained
+from tunegrid.sampler import Answer
 from tunegrid.tracker import RunInfo
 from tunegrid.tracker.process import MirrorProcess
 
@@ -69,8 +73,9 @@ class PackRecord:
         pack: "Pack",
         data: "PreparedData",
         trained: Sequence[Trained],
-        answers: Sequence[Sequence[str]],
+        answers: Sequence[Sequence[Answer]],
         scores: Sequence[Sequence[Score | Unavailable]],
+        asked: Sequence[BeforeAfter | None],
         latencies: "Latencies",
     ) -> None:
         """Write every cell's files, the result last."""
@@ -79,16 +84,25 @@ class PackRecord:
             member = pack.members[i]
             cell.write_answers(
                 [
-                    AnswerRow(key=q.key, prompt=q.prompt, answer=answer, references=tuple(q.references))
+                    AnswerRow(
+                        key=q.key,
+                        prompt=q.prompt,
+                        answer=answer.text,
+                        references=tuple(q.references),
+                        log_likelihoods=answer.log_likelihoods,
+                    )
                     for q, answer in zip(data.questions if answers[i] else [], answers[i], strict=True)
                 ]
             )
-            all_scores = with_tasks(trained[i], scores[i], data)
+            forgotten = forgetting_scores(own) if (own := asked[i]) else []
+            validated = cell.run.objective.statistics(trained[i].validation)
+            all_scores = [*with_tasks(validated, scores[i], data), *forgotten]
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
             with full_disk_told(cell.path("adapter")):
                 pack.attached[member.name].save(cell.path("adapter"))
             cost = self._cost(cell, pack, trained, i, memory, latencies)
-            cell.write_result(self._result(cell, pack, data, trained[i], member, all_scores, cost))
+            result = self._result(cell, pack, data, trained[i], member, all_scores, cost)
+            cell.write_result(replace(result, forgetting=_forgetting(own) if own else None))
 
     def _result(
         self,
@@ -134,6 +148,7 @@ class PackRecord:
             training_s=own.seconds * own.tokens / tokens if tokens else None,
             evaluation_s=own.validation_seconds / size,
             generation_s=seconds[Phase.GENERATION] / size,
+            forgetting_s=seconds[Phase.FORGETTING] / size if cell.run.forgetting.material() else None,
             peak_training_bytes=self.meter.peak_bytes[Phase.TRAINING] if own.tokens else None,
             peak_generation_bytes=self.meter.peak_bytes[Phase.GENERATION],
             weight_bytes=memory.weights if own.tokens else None,
@@ -154,13 +169,14 @@ class PackRecord:
 
 
 def with_tasks(
-    trained: Trained, scores: Sequence[Score | Unavailable], data: "PreparedData"
+    validated: Mapping[str, np.ndarray], scores: Sequence[Score | Unavailable], data: "PreparedData"
 ) -> list[Score | Unavailable]:
     """A cell's scores, then those of each task of a mixture."""
-    likelihoods, answered = likelihood_scores(trained.validation), [s for s in scores if isinstance(s, Score)]
+    of_rows = [Score(name, rows) for name, rows in validated.items()]
+    answered = [score for score in scores if isinstance(score, Score)]
     tasks = [data.tasks[place] for place in data.validation.tasks] if data.tasks else []
-    apart = [*by_task(likelihoods, tasks), *by_task(answered, [question.task for question in data.questions])]
-    return [*likelihoods, *scores, *apart]
+    apart = [*by_task(of_rows, tasks), *by_task(answered, [question.task for question in data.questions])]
+    return [*of_rows, *scores, *apart]
 
 
 def _memory(pack: "Pack", meter: Meter) -> TrainingMemory:
@@ -171,6 +187,19 @@ def _memory(pack: "Pack", meter: Meter) -> TrainingMemory:
     count, copied = sum(p.numel() for p in trained), sum(4 * p.numel() for p in trained if p.element_size() < 4)
     rest = meter.peak_bytes[Phase.TRAINING] - meter.start_bytes[Phase.TRAINING] - copied - 12 * count
     return TrainingMemory(held_bytes(pack.adapted) + copied, 4 * count, 8 * count, max(0, rest))
+
+
+def _forgetting(asked: BeforeAfter) -> Forgetting:
+    return Forgetting(before=_abilities(asked.before, asked.tasks), after=_abilities(asked.after, asked.tasks))
+
+
+def _abilities(remembered: Remembered, tasks: Sequence[str]) -> Abilities:
+    places = {task: [place for place, own in enumerate(tasks) if own == task] for task in dict.fromkeys(tasks)}
+    return Abilities(
+        perplexity=_value(Score("general_perplexity", remembered.text)),
+        accuracy=_value(Score("held_out_accuracy", remembered.choices)),
+        tasks={task: _value(Score("held_out_accuracy", remembered.choices[own])) for task, own in places.items()},
+    )
 
 
 def _value(score: Score) -> ScoreValue:

@@ -12,8 +12,10 @@ from typing import Any
 from tunegrid.atomic import write_atomically
 from tunegrid.errors import DataError, damaged
 
-VERSION = 3
-"""The version of result.json's shape; a file of another version is refused, never guessed at."""
+VERSION = 4
+"""The version of result.json's shape; a file of a version that is not readable is refused, never guessed at."""
+READABLE = (3, VERSION)
+"""Version 3 has nothing on forgetting; all else is the same."""
 
 
 class Status(Enum):
@@ -58,6 +60,8 @@ class Cost:
     """Validation losses."""
     generation_s: float | None = None
     """Answers for the test set."""
+    forgetting_s: float | None = None
+    """General text and held-out items, before and after training; the base's, too, in equal parts."""
     peak_training_bytes: int | None = None
     peak_generation_bytes: int | None = None
     weight_bytes: int | None = None
@@ -85,6 +89,28 @@ class Cost:
     """To decode one more token of a single answer, unmerged; measured where `hardware.latency_tokens` is set."""
     base_token_latency_s: float | None = None
     """The same of the base alone: what it costs once the adaptation is merged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Abilities:
+    """What a model can do beside the task that it is trained for."""
+
+    perplexity: ScoreValue
+    """Of general text."""
+    accuracy: ScoreValue
+    """On held-out items, 0 … 1."""
+    tasks: Mapping[str, ScoreValue]
+    """Accuracy on each kind of item."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgetting:
+    """What training has changed beside the task; the change itself is among the scores."""
+
+    before: Abilities
+    """Of the base alone, as the pack holds it."""
+    after: Abilities
+    """Of the cell, with the kept weights."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +149,8 @@ class Result:
     """Metrics that could not be computed, and how to get them."""
     findings: Mapping[str, float] = field(default_factory=dict)
     """What the method itself found out in training, for example a learned sparsity."""
+    forgetting: Forgetting | None = None
+    """None where nothing was asked."""
     cost: Cost
     protocol: Mapping[str, str]
     """How the scores came about, in words a reader can compare."""
@@ -137,9 +165,14 @@ class Result:
     files: Mapping[str, FileDigest] = field(default_factory=dict)
     """Every other file that the cell leaves, by its path in the cell's folder; filled in by `Cell.write_result`."""
 
-    def to_json(self) -> str:
-        """The text of result.json; its last key is the sha256 of the canonical JSON of all others."""
-        record = _finite({"version": VERSION, **asdict(self), "status": self.status.value})
+    def to_json(self, version: int = VERSION) -> str:
+        """The text of result.json; its last key is the sha256 of the canonical JSON of all others.
+
+        `version` is one of `READABLE`: the text as that version has it.
+        """
+        record = _finite({"version": version, **asdict(self), "status": self.status.value})
+        if version == 3:
+            del record["forgetting"], record["cost"]["forgetting_s"]
         return json.dumps({**record, "sha256": _digest(record)}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def write(self, path: Path) -> None:
@@ -159,36 +192,45 @@ class Result:
             if digest is not None and digest != _digest(record):
                 raise ValueError("its sha256 is another")
             version = record.pop("version")
-            if version == VERSION:
-                return _parse(record, text)
+            if version in READABLE:
+                return _parse(record, text, version)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise damaged(path, error) from error
         raise DataError(
-            f"{path}: its shape is of version {version}, this tunegrid reads version {VERSION}; "
+            f"{path}: its shape is of version {version}, this tunegrid reads {' and '.join(map(str, READABLE))}; "
             "force=true runs the cell anew"
         )
 
 
-def _parse(record: dict[str, Any], text: str) -> Result:
-    failure = record["error"]
-    scores = {
-        name: ScoreValue(
-            value=math.nan if score["value"] is None else score["value"], low=score["low"], high=score["high"]
-        )
-        for name, score in record["scores"].items()
-    }
+def _parse(record: dict[str, Any], text: str, version: int) -> Result:
+    failure, forgetting = record["error"], record.get("forgetting")
     sequences = {key: tuple(failure[key]) for key in ("log", "rows")} if failure else {}
     parsed = {
         "status": Status(record["status"]),
-        "scores": scores,
+        "scores": _scores(record["scores"]),
         "cost": Cost(**record["cost"]),
         "error": None if failure is None else Failure(**{**failure, **sequences}),
+        "forgetting": Forgetting(**{k: _abilities(v) for k, v in forgetting.items()}) if forgetting else None,
         "files": {name: FileDigest(**entry) for name, entry in record["files"].items()},
     }
     result = Result(**{**record, **parsed})
-    if result.to_json() != text:
+    if result.to_json(version) != text:
         raise ValueError("its text is another")
     return result
+
+
+def _scores(record: Mapping[str, Any]) -> dict[str, ScoreValue]:
+    return {name: _score(entry) for name, entry in record.items()}
+
+
+def _score(record: Mapping[str, Any]) -> ScoreValue:
+    return ScoreValue(**{**record, "value": math.nan if record["value"] is None else record["value"]})
+
+
+def _abilities(record: Mapping[str, Any]) -> Abilities:
+    return Abilities(
+        perplexity=_score(record["perplexity"]), accuracy=_score(record["accuracy"]), tasks=_scores(record["tasks"])
+    )
 
 
 def _digest(record: Mapping[str, Any]) -> str:

@@ -1,17 +1,21 @@
-"""`tunegrid score METRICS --predictions FILE --references FILE [--json] [--resamples N] [--seed N] [overrides…]`."""
+"""`tunegrid score METRICS --predictions FILE [--references FILE] [--perturbed FILE …] [--group KEY] [--json] …`."""
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tunegrid.arguments import CommandParser
-from tunegrid.errors import ConfigError, unknown
+from tunegrid.commands.scoring_arguments import add_sampling, check_sampling, compose_metrics, finite
 from tunegrid.metrics import Metrics, Score, Unavailable
 
 DESCRIPTION = """Score answers in a file against references in another, with 95 % bootstrap intervals over instances.
-METRICS is an option of the config group `metrics`; overrides set its values, for example metrics.mteval=python."""
-_FEWEST_RESAMPLES = 100
+METRICS is an option of the config group `metrics`; overrides set its values, for example metrics.mteval=python.
+A file named .jsonl has one JSON object a line with `answer`, `references` or both, as a cell's answers.jsonl has."""
+
+Scores = list[Score | Unavailable]
 
 
 def main(arguments: list[str]) -> int:
@@ -19,98 +23,115 @@ def main(arguments: list[str]) -> int:
     from tunegrid.metrics.files import read_predictions, read_references
 
     given = _parse(arguments)
-    metrics = _compose(given.metrics, given.overrides)
+    metrics = compose_metrics(given.metrics, given.overrides)
     predictions = read_predictions(given.predictions)
-    references = read_references(given.references, len(predictions))
+    references = read_references(given.references or given.predictions, len(predictions))
     scores = metrics.score(predictions, references)
+    sections = {"scores": scores}
+    if given.perturbed:
+        sections |= dict(_cases(metrics, scores, given.perturbed, references))
+    groups = _groups(given, len(predictions)) if given.group else []
+    sections |= dict(_by_group(scores, groups))
+    record = {name: {score.name: _record(score, given) for score in several} for name, several in sections.items()}
+    if groups:
+        record["gaps"] = {score.name: _gap(score, groups, given) for score in scores}
     if given.json:
-        print(json.dumps({"scores": {score.name: _record(score, given.resamples, given.seed) for score in scores}}))
+        print(json.dumps(record, allow_nan=False))
     else:
-        _show(scores, len(predictions), given.resamples, given.seed)
+        _show(record, len(predictions), given.resamples, given.seed)
     return 0
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
     parser = CommandParser(prog="tunegrid score", description=DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("metrics", help="e2e, text or none")
+    parser.add_argument("metrics", help="for example text, e2e or summarisation")
     parser.add_argument("--predictions", required=True, type=Path, metavar="FILE", help="one prediction a line")
-    parser.add_argument(
-        "--references",
-        required=True,
-        type=Path,
-        metavar="FILE",
-        help="one reference a line, a blank line between instances",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="bootstrap samples (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap (default 0)")
+    references = "one reference a line, a blank line between instances; without it, those of the predictions' records"
+    parser.add_argument("--references", type=Path, metavar="FILE", help=references)
+    perturbed = "answers to perturbed versions of the same questions; repeat it for several"
+    parser.add_argument("--perturbed", type=Path, metavar="FILE", action="append", default=[], help=perturbed)
+    parser.add_argument("--group", metavar="KEY", help="a key of the records that says which group an instance is of")
+    add_sampling(parser)
     parser.add_argument("overrides", nargs="*", help="for example metrics.mteval=python")
     given = parser.parse_intermixed_args(list(arguments))
-    if given.resamples < _FEWEST_RESAMPLES:
-        raise ConfigError(f"--resamples must be at least {_FEWEST_RESAMPLES}, got {given.resamples}")
-    if given.seed < 0:
-        raise ConfigError(f"--seed must be at least 0, got {given.seed}")
+    check_sampling(given)
+    if given.references is None and given.predictions.suffix != ".jsonl":
+        parser.error("the following arguments are required: --references, unless the predictions are .jsonl")
     return given
 
 
-def _compose(name: str, overrides: Sequence[str]) -> Metrics:
-    """Build the option `name` of the metrics group with the values of its YAML and `overrides`."""
-    from hydra import compose, initialize_config_module
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
+def _cases(
+    metrics: Metrics, scores: Scores, files: Sequence[Path], references: Sequence[Sequence[str]]
+) -> Iterator[tuple[str, Scores]]:
+    """The worst and the mean over the answers and their perturbed versions."""
+    from tunegrid.metrics.files import read_predictions
+    from tunegrid.metrics.robustness import mean_case, worst_case
 
-    from tunegrid.config import options, register_components, resolve
-
-    if name not in options("metrics"):
-        raise ConfigError(unknown("metrics", name, options("metrics")))
-    register_components()
-    with initialize_config_module("tunegrid.conf", version_base="1.3"):
-        known = compose(overrides=[f"+metrics={name}"]).metrics
-        for override in overrides:
-            _check_override(override, [str(key) for key in known])
-        try:
-            metrics: Metrics = resolve(compose(overrides=[f"+metrics={name}", *overrides]))["metrics"]
-        except (HydraException, OmegaConfBaseException) as error:
-            if isinstance(error, ConfigError):
-                raise
-            cause = str(error.__cause__ or error).splitlines()[0]
-            raise ConfigError(f"{' '.join(overrides)}: {cause}") from error
-    return metrics
+    every = [scores, *(metrics.score(read_predictions(file), references) for file in files)]
+    versions = [[s for s in several if isinstance(s, Score)] for several in zip(*every, strict=True)]
+    whole = [several for several in versions if len(several) == len(every)]
+    yield "worst_case", [worst_case(several) for several in whole]
+    yield "mean_case", [mean_case(several) for several in whole]
 
 
-def _check_override(override: str, known: Sequence[str]) -> None:
-    key = override.partition("=")[0].removeprefix("metrics.")
-    if not override.startswith("metrics.") or "=" not in override:
-        raise ConfigError(f"{override!r} is no override of metrics; write metrics.KEY=VALUE, keys: {', '.join(known)}")
-    if key not in known:
-        raise ConfigError(unknown("key of metrics", key, known))
+def _groups(given: Namespace, instances: int) -> list[str]:
+    from tunegrid.errors import DataError
+    from tunegrid.metrics.answer_records import SUFFIX, read_texts
+
+    files = [path for path in (given.predictions, given.references) if path is not None and path.suffix == SUFFIX]
+    if not files:
+        raise DataError(f"--group {given.group}: neither file has records; name one {SUFFIX}, one JSON object a line")
+    groups = read_texts(files[0], given.group)
+    if len(groups) != instances:
+        raise DataError(f"{files[0]}: {len(groups)} groups, but there are {instances} predictions; they must pair up")
+    return groups
 
 
-def _record(score: Score | Unavailable, resamples: int, seed: int) -> dict[str, float | str | None]:
+def _by_group(scores: Scores, groups: Sequence[str]) -> Iterator[tuple[str, Scores]]:
+    from tunegrid.metrics.fairness import by_group
+
+    divided = [by_group(score, groups) for score in scores if isinstance(score, Score) and groups]
+    for name in sorted(set(groups)):
+        yield f"group {name}", [score[name] for score in divided]
+
+
+def _record(score: Score | Unavailable, given: Namespace) -> dict[str, Any]:
     """One metric as it stands in the JSON."""
     from tunegrid.metrics.bootstrap import interval
 
     if isinstance(score, Unavailable):
         return {"value": None, "reason": score.reason}
-    estimated = interval(score, resamples=resamples, seed=seed)
-    return {"value": estimated.value, "low": estimated.low, "high": estimated.high}
+    return finite(asdict(interval(score, resamples=given.resamples, seed=given.seed)))
 
 
-def _show(scores: Sequence[Score | Unavailable], instances: int, resamples: int, seed: int) -> None:
+def _gap(score: Score | Unavailable, groups: Sequence[str], given: Namespace) -> dict[str, Any]:
+    from tunegrid.metrics.fairness import gap
+
+    if isinstance(score, Unavailable):
+        return {"value": None, "reason": score.reason}
+    return finite(asdict(gap(score, groups, resamples=given.resamples, seed=given.seed)))
+
+
+def _show(record: dict[str, dict[str, dict[str, Any]]], instances: int, resamples: int, seed: int) -> None:
     from rich.console import Console
     from rich.table import Table
-
-    from tunegrid.metrics.bootstrap import interval
 
     table = Table("metric")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", overflow="fold")
-    for score in scores:
-        if isinstance(score, Unavailable):
-            table.add_row(score.name, "–", score.reason)
-        else:
-            estimated = interval(score, resamples=resamples, seed=seed)
-            table.add_row(score.name, f"{estimated.value:.4f}", f"{estimated.low:.4f} … {estimated.high:.4f}")
+    for section, scores in record.items():
+        suffix = "" if section == "scores" else f", {section.replace('_', ' ')}"
+        for name, entry in scores.items():
+            table.add_row(f"{name}{suffix}", *_cells(entry))
     console = Console()
     console.print(table)
     console.print(f"{instances} instances; intervals over {resamples} bootstrap samples of them, seed {seed}")
+
+
+def _cells(entry: dict[str, Any]) -> tuple[str, str]:
+    if entry["value"] is None:
+        return "–", entry.get("reason", "these answers give it no value")
+    if entry["low"] is None:
+        return f"{entry['value']:.4f}", "some samples give it no value"
+    p_value = f", p {entry['p_value']:.3g} of no gap" if "p_value" in entry else ""
+    return f"{entry['value']:.4f}", f"{entry['low']:.4f} … {entry['high']:.4f}{p_value}"

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tunegrid.config import require, schema
 from tunegrid.data import Data, Example, Splits
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.draw import order
+from tunegrid.data.perturb import Perturbation, perturb
 from tunegrid.data.record_format import PROMPT
 from tunegrid.data.selection import Pair, Selection, select
 
 TASK = "task"
 """The column that says which part an example is from."""
+PERCENT = 20
+"""Of the words that a perturbation changes."""
 
 
 @schema("data", "mixture")
@@ -23,6 +27,8 @@ class Mixture(Data):
     own templates are rendered; `max_length`, `long_rows` and the prompt are the mixture's.
     """
 
+    path: str | None
+    """A folder for the parts that have no path of their own: in it the folder of a part's name, or else it itself."""
     parts: dict[str, Data]
     """Data sets by name: `+data@data.parts.gsm8k=gsm8k` adds one, `data.parts.gsm8k.rows=500` sets it."""
     weights: dict[str, float]
@@ -31,12 +37,19 @@ class Mixture(Data):
     """Rows from which on a part counts as no larger; null: no limit."""
     temperature: float
     """1: in proportion to size; the higher, the more alike the rates."""
+    perturbed: dict[str, Perturbation]
+    """Parts whose test questions are asked a second time, so changed: a task of its own, `PART_KIND`."""
 
     def __post_init__(self) -> None:
         Data.__post_init__(self)
         require(len(self.parts) > 0, "data.parts", "have a data set, as by +data@data.parts.NAME=OPTION", "none")
         for name in self.parts:
             require(name.isidentifier(), "data.parts", "have names of letters, digits and underscores", name)
+        for name, part in self.parts.items():
+            if self.path is not None and getattr(part, "path", self) is None:
+                self.parts[name] = replace(part, path=_place(self.path, name))  # type: ignore[call-arg]
+        strange = [name for name in self.perturbed if name not in self.parts]
+        require(not strange, "data.perturbed", f"name parts ({', '.join(self.parts)})", ", ".join(strange))
         require(self.cap is None or self.cap >= 1, "data.cap", "be at least 1, or null for no limit", self.cap)
         require(self.temperature > 0, "data.temperature", "be above 0", self.temperature)
         if self.weights:
@@ -53,6 +66,7 @@ class Mixture(Data):
         train = [row for name in self.parts for row in self._drawn(name, chosen[name].train, quotas[name])]
         validation = [example for selection in chosen.values() for example in _rows(selection.validation)]
         test = [example for selection in chosen.values() for example in selection.test]
+        test += [self._astray(name, e) for name in self.perturbed for e in chosen[name].test]
         notes = [f"{name}: {note}" for name, splits in read.items() for note in splits.notes]
         notes += [f"{name}: {quotas[name]} training rows drawn from {size}" for name, size in sizes.items()]
         return Splits(tuple(train), tuple(validation), tuple(test), tuple(notes))
@@ -60,6 +74,13 @@ class Mixture(Data):
     def fingerprint(self) -> str:
         """A hash of the parts' own, with their names."""
         return hash_parts(("mixture", tuple((name, part.identity()) for name, part in self.parts.items())))
+
+    def _astray(self, part: str, example: Example) -> Example:
+        """A part's test question, perturbed. Its task's name is new; the column `task` still names the part."""
+        kind = self.perturbed[part]
+        task = f"{part}_{kind.value}"
+        prompt = perturb(example.fields[PROMPT], kind, seed=self.split_seed, percent=PERCENT)
+        return replace(example, key=f"{task}/{example.key}", fields={**example.fields, PROMPT: prompt}, task=task)
 
     def quotas(self, sizes: dict[str, int]) -> dict[str, int]:
         """Training rows of each part: `rows` in all, or as many as the capped parts have."""
@@ -78,6 +99,11 @@ class Mixture(Data):
         rows = _rows(pairs)
         shuffled = order(len(rows), f"mixture {name}:{self.split_seed}")
         return [rows[shuffled[place % len(rows)]] for place in range(quota)]
+
+
+def _place(folder: str, name: str) -> str:
+    own = Path(folder).expanduser() / name
+    return str(own if own.is_dir() else folder)
 
 
 def _rendered(task: str, part: Data, chosen: Selection) -> Selection:

@@ -26,7 +26,7 @@ READERS: dict[str, Callable[[Path], Iterator[Record | Problem]]] = {
 def read_records(path: Path) -> Iterator[Record | Problem]:
     """Every record of a file, or what is wrong with it. Raises `DataError` for what concerns the file as a whole."""
     if not path.is_file():
-        raise DataError(f"{path}: no such file; check data.path")
+        raise DataError(f"{path}: no such file; correct the path")
     reader = READERS.get(kind(path))
     if reader is None:
         raise DataError(f"{path}: a file of no known kind; rename or convert it to one of {', '.join(READERS)}")

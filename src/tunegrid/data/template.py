@@ -43,6 +43,10 @@ class Template:
         wording = self.wording(fields)
         return render(f"{wording.name}.input", wording.input, fields)
 
+    def columns(self) -> list[str]:
+        """Those that the prompt side reads."""
+        return _names(self.input)
+
     def target_text(self, fields: Mapping[str, str], reference: str) -> str:
         """The completion side of an example with one of its references."""
         wording = self.wording(fields)

@@ -85,11 +85,9 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
     train = writer.part("training", chosen.train)
     validation = writer.part("validation", chosen.validation)
     questions = writer.questions(chosen.test)
-    stops = {encoder.stop[-1], tokenizer.eos_token_id} - {None}
     notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
     notes += copies_report(data, chosen)
-    stop_ids = tuple(sorted(stops))
-    return PreparedData(train.rows, validation.rows, questions, stop_ids, fingerprint, tuple(notes), tasks)
+    return PreparedData(train.rows, validation.rows, questions, encoder.stop_ids, fingerprint, tuple(notes), tasks)
 
 
 @dataclass(frozen=True, slots=True)

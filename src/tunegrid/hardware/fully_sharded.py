@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from tunegrid.hardware.collective import whole
 from tunegrid.hardware.data_parallel import DataParallel
 from tunegrid.hardware.place import here
+from tunegrid.loss.token_distribution import Likelihood
 from tunegrid.pack.batch import Batch, CellRows
 from tunegrid.pack.forward import Forward
 from tunegrid.pack.pack import Pack
@@ -59,6 +60,9 @@ def sharded(pack: Pack, device: torch.device) -> Iterator[None]:
     _put_together(pack.base, kinds)
 
 
+TOGETHER = "ranks that share a base compute nothing but losses together"
+
+
 @dataclass(frozen=True, slots=True)
 class JointForward(Forward):
     """A forward that every rank runs at the same time as all others, for none has all the weights."""
@@ -76,6 +80,12 @@ class JointForward(Forward):
 
     def losses(self, batch: Batch, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         return cast(tuple[Tensor, Tensor], self.root(batch, weights, smoothing))
+
+    def states(self, batch: Batch) -> Tensor:
+        raise NotImplementedError(TOGETHER)
+
+    def likelihood(self, batch: Batch, temperature: float, banned: int | None) -> Likelihood:
+        raise NotImplementedError(TOGETHER)
 
 
 class _Root(nn.Module):

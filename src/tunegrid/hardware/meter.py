@@ -13,6 +13,7 @@ class Phase(Enum):
     """The parts that a cell's cost is split into."""
 
     PREPARING = "preparing"
+    FORGETTING = "forgetting"
     TRAINING = "training"
     GENERATION = "generation"
     SCORING = "scoring"

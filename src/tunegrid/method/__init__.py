@@ -1,12 +1,15 @@
 """What becomes trainable. An option holds a method's settings; how they are put to work is in `adaptation/`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from tunegrid.model import Model
+from tunegrid.model.footprint import Footprint
 from tunegrid.model.quantisation import Quantisation
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from tunegrid.adaptation import Adaptation
@@ -41,6 +44,10 @@ class Method(ABC):
     @abstractmethod
     def adaptation(self) -> "Adaptation":
         """What puts the method into a model. Imports torch."""
+
+    @abstractmethod
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        """What it adds in training to a model of these modules, the input embedding first. No torch."""
 
     def base_weights(self) -> Weights:
         """How the base is held: in the hardware's precision, unless its own weights are trained in float32."""

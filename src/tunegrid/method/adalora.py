@@ -1,5 +1,6 @@
 """AdaLoRA: a rank for each layer, found in training (Zhang et al. 2023, arXiv 2303.10512)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Alone, Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import AdaLoraConfig
@@ -77,6 +81,16 @@ class Adalora(Method):
 
     def pack_family(self) -> str | Alone:
         return Alone("PEFT trains one AdaLoRA in a model")
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.initial_rank
+        return in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: r * (i + o + 1),
+            kept=lambda i, o: r,
+            inputs=True,
+            whole=lambda i, o: r * i,
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.adaptive_ranks import AdaptiveRanks

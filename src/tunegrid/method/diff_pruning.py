@@ -1,10 +1,14 @@
 """Diff pruning: a learned sparse difference to the frozen weights (Guo et al. 2020, arXiv 2012.07463)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.method import Alone, Method
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, Kept, total
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from tunegrid.adaptation import Adaptation
@@ -30,6 +34,16 @@ class DiffPruning(Method):
 
     def pack_family(self) -> str | Alone:
         return Alone("its difference is as large as the model")
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        layers = adapted(modules, self.targets)
+        weights = total(layers, lambda i, o: i * o)
+        return Footprint(
+            trained=2 * weights + (len(layers) if self.structured else 0),
+            kept=tuple(Kept(layer, 0) for layer in layers),
+            inputs=True,
+            whole=5 * weights,  # noise, gates and differences
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.sparse_difference import SparseDifferences

@@ -1,5 +1,6 @@
 """DoRA: a LoRA on the direction of each weight, and its magnitude apart (Liu et al. 2024, arXiv 2402.09353)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -43,6 +47,16 @@ class Dora(Method):
 
     def pack_family(self) -> str:
         return "lora"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.rank
+        return in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: r * (i + o) + o,
+            kept=lambda i, o: r + 3 * o,
+            inputs=True,
+            whole=lambda i, o: i * (i + r + o),  # A of the unit vectors, for the norm
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

@@ -1,5 +1,6 @@
 """FourierFT: some entries of the update's Fourier transform (Gao et al. 2024, arXiv 2405.03003)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers, zero
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import FourierFTConfig
@@ -42,6 +46,16 @@ class Fourierft(Method):
 
     def pack_family(self) -> str:
         return "fourierft"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        n = self.frequencies
+        return in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: n,
+            kept=zero,
+            inputs=True,
+            whole=lambda i, o: i * o + 4 * n,
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

@@ -1,5 +1,6 @@
 """HRA: a chain of trained Householder reflections before each weight (Yuan et al. 2024, arXiv 2405.17484)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_linear_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers, zero
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import HRAConfig
@@ -34,6 +38,16 @@ class Hra(Method):
 
     def pack_family(self) -> str:
         return "hra"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.rank
+        return in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: r * i,
+            kept=zero,
+            inputs=True,
+            whole=lambda i, o: (r + 1) * i * i + 2 * i * o,  # the product after each reflection, then the weight's
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

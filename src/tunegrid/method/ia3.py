@@ -1,5 +1,6 @@
 """(IA)³: keys, values and what each MLP holds inside are scaled (Liu et al. 2022, arXiv 2205.05638)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,10 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, Kept
+from tunegrid.model.shapes import Shape
+from tunegrid.model.sublayers import Sublayer, output_names
 
 if TYPE_CHECKING:
     from peft import IA3Config
@@ -35,6 +40,13 @@ class Ia3(Method):
         """In PEFT a layer's inputs are scaled in all cells or in none."""
         return f"ia3 {self.feedforward}"
 
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        within = set(output_names(modules, [Sublayer.mlp])) if self.feedforward else set()
+        outputs = [layer for layer in adapted(modules, self.targets) if layer.name not in within]
+        inputs = [layer for layer in modules if layer.name in within]
+        kept = [Kept(layer, layer.rows) for layer in outputs] + [Kept(layer, layer.columns) for layer in inputs]
+        return Footprint(trained=sum(one.numbers for one in kept), kept=tuple(kept))
+
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers
 
@@ -43,7 +55,7 @@ class Ia3(Method):
     def _peft(self, model: "PreTrainedModel") -> "IA3Config":
         from peft import IA3Config
 
-        from tunegrid.model.sublayers import Sublayer, output_projections
+        from tunegrid.model.sublayers import output_projections
         from tunegrid.model.target_layers import target_layers
 
         targets = target_layers(model, self.targets)

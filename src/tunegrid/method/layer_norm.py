@@ -1,10 +1,13 @@
 """Only the norms are trained (Zhao et al. 2023, arXiv 2312.11420)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import schema
 from tunegrid.method.selective import Selective
+from tunegrid.model.footprint import Footprint, Kept, of_base
+from tunegrid.model.shapes import Kind, Shape
 
 if TYPE_CHECKING:
     from torch.nn import Parameter
@@ -15,6 +18,12 @@ if TYPE_CHECKING:
 @dataclass(kw_only=True, slots=True)
 class LayerNorm(Selective):
     """Trains the weight, and the bias where there is one, of every LayerNorm and RMSNorm."""
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        norms = [module for module in modules if module.kind is Kind.VECTOR]
+        return replace(
+            of_base(norms, matrices=False, head=False), kept=tuple(Kept(norm, norm.columns) for norm in norms)
+        )
 
     def select(self, model: "PreTrainedModel") -> "dict[str, Parameter]":
         return {

@@ -1,5 +1,6 @@
 """LoHa: the Hadamard product of two low-rank updates (Hyeon-Woo et al. 2021, arXiv 2108.06098)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_linear_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers, zero
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import LoHaConfig
@@ -37,6 +41,16 @@ class Loha(Method):
 
     def pack_family(self) -> str:
         return "loha"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.rank
+        return in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: 2 * r * (i + o),
+            kept=zero,
+            inputs=True,
+            whole=lambda i, o: i * o,
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

@@ -1,12 +1,17 @@
 """LoKr: a Kronecker product, its larger factor of low rank (Yeh et al. 2023, arXiv 2309.14859)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_linear_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers, zero
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import LoKrConfig
@@ -41,6 +46,16 @@ class Lokr(Method):
     def pack_family(self) -> str:
         return "lokr"
 
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        layers = adapted(modules, self.targets)
+        return in_layers(layers, trained=self._factors, kept=zero, inputs=True, whole=lambda i, o: i * o)
+
+    def _factors(self, inputs: int, outputs: int) -> int:
+        """Parameters of C, which is whole, and of the other factor, which is where its rank would not be smaller."""
+        (small_in, large_in), (small_out, large_out) = (_factored(size, self.factor) for size in (inputs, outputs))
+        low = self.rank < max(large_in, large_out) / 2
+        return small_in * small_out + (self.rank * (large_in + large_out) if low else large_in * large_out)
+
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers
 
@@ -57,3 +72,11 @@ class Lokr(Method):
             decompose_factor=self.factor or -1,
             target_modules=target_layers(model, self.targets),
         )
+
+
+def _factored(size: int, wanted: int | None) -> tuple[int, int]:
+    """A product that is `size`: of `wanted` where it divides it, else of the most alike with the first below that."""
+    if wanted is not None and size % wanted == 0:
+        return wanted, size // wanted
+    divisors = [d for d in range(1, isqrt(size) + 1) if size % d == 0 and d <= (wanted or size)]
+    return divisors[-1], size // divisors[-1]

@@ -1,5 +1,6 @@
 """MiSS: one small matrix, added to every group of r inputs (Kang and Yin 2024, arXiv 2409.15371)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_linear_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import MissConfig
@@ -36,6 +40,10 @@ class Miss(Method):
 
     def pack_family(self) -> str:
         return "miss"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.rank
+        return in_layers(adapted(modules, self.targets), trained=lambda i, o: r * o, kept=lambda i, o: r)
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

@@ -1,10 +1,13 @@
 """Multitask prompt tuning: a prompt times a low-rank matrix of the task's (Wang et al. 2023, arXiv 2303.02861)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.method.virtual_tokens import Initialisation, VirtualTokens, require_text
+from tunegrid.model.footprint import Footprint
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft.tuners import MultitaskPromptEmbedding
@@ -16,9 +19,10 @@ if TYPE_CHECKING:
 @schema("method", "multitask_prompt")
 @dataclass(kw_only=True, slots=True)
 class MultitaskPrompt(VirtualTokens):
-    """Trains P ∘ (U V), P (n, d) being the part that tasks would share, U (n, r) and V (r, d) the task's own.
+    """Trains P ∘ (U V), P (n, d) being the part that tasks share, U (n, r) and V (r, d) the task's own.
 
-    A cell has one task: this is the paper's parametrisation, without its transfer from other tasks.
+    Each part of `data=mixture` is a task; other data are one. The paper's distillation of P from a teacher for each
+    task is left out.
     """
 
     rank: int
@@ -33,15 +37,16 @@ class MultitaskPrompt(VirtualTokens):
         require(self.rank >= 1, "method.rank", "be at least 1", self.rank)
         require_text(self.initialisation, self.text)
 
-    def adaptation(self) -> "Adaptation":
-        import torch
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        n, d, r = self.tokens, modules[0].columns, self.rank
+        return Footprint(trained=n * d + n * r + r * d, virtual_tokens=n)
 
+    def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.soft_prompt import SoftPrompts
 
-        the_only_task = torch.zeros(1, dtype=torch.int64)
-        return SoftPrompts(self.tokens, self._encoder, self.text, [the_only_task])
+        return SoftPrompts(self.tokens, self._encoder, self.text, by_task=True)
 
-    def _encoder(self, embedding: "Embedding") -> "MultitaskPromptEmbedding":
+    def _encoder(self, embedding: "Embedding", tasks: int) -> "MultitaskPromptEmbedding":
         from peft.tuners import MultitaskPromptEmbedding, MultitaskPromptTuningConfig
 
         drawn = self.initialisation is Initialisation.vocabulary
@@ -51,6 +56,6 @@ class MultitaskPrompt(VirtualTokens):
             num_transformer_submodules=1,
             prompt_tuning_init="SAMPLE_VOCAB" if drawn else "RANDOM",
             num_ranks=self.rank,
-            num_tasks=1,
+            num_tasks=tasks,
         )
         return MultitaskPromptEmbedding(settings, embedding)

@@ -1,5 +1,6 @@
 """OFT: the inputs of each weight are rotated in blocks (Qiu et al. 2023, arXiv 2306.07280)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_linear_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers, zero
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import OFTConfig
@@ -36,6 +40,16 @@ class Oft(Method):
 
     def pack_family(self) -> str:
         return "oft"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        b = self.block_size
+        return in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: i * (b - 1) // 2,
+            kept=zero,
+            inputs=True,
+            whole=lambda i, o: 3 * i * b,
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

@@ -1,5 +1,6 @@
 """Prefix tuning: learned keys and values in front of the input at every layer (Li & Liang 2021, arXiv 2101.00190)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.errors import ConfigError
 from tunegrid.method.virtual_tokens import VirtualTokens
 from tunegrid.model import Model
+from tunegrid.model.footprint import Footprint, linear
+from tunegrid.model.layer_names import ROLES
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from tunegrid.adaptation import Adaptation
@@ -31,6 +35,14 @@ class Prefix(VirtualTokens):
         VirtualTokens.check(self, model)
         if model.is_encoder_decoder:
             raise no_place(model.config_values().get("model_type"))
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        keys = [module for module in modules if module.last_name in ROLES["key"]]
+        n, width = self.tokens, keys[0].rows
+        states = 2 * len(keys) * width
+        hidden = self.hidden or width
+        mlp = n * width + linear(width, hidden) + linear(hidden, states)
+        return Footprint(trained=mlp if self.mlp else n * states, whole=n * states, virtual_tokens=n)
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.prefix import Prefixes

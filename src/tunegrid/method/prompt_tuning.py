@@ -1,10 +1,13 @@
 """Prompt tuning: learned embeddings in front of the input (Lester et al. 2021, arXiv 2104.08691)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunegrid.config import schema
 from tunegrid.method.virtual_tokens import Initialisation, VirtualTokens, require_text
+from tunegrid.model.footprint import Footprint
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import PromptEmbedding
@@ -26,10 +29,13 @@ class PromptTuning(VirtualTokens):
         VirtualTokens.__post_init__(self)
         require_text(self.initialisation, self.text)
 
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        return Footprint(trained=self.tokens * modules[0].columns, virtual_tokens=self.tokens)
+
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.soft_prompt import SoftPrompts
 
-        return SoftPrompts(self.tokens, self._encoder, self.text)
+        return SoftPrompts(self.tokens, lambda embedding, _: self._encoder(embedding), self.text)
 
     def _encoder(self, embedding: "Embedding") -> "PromptEmbedding":
         from peft import PromptEmbedding, PromptTuningConfig

@@ -1,12 +1,17 @@
 """RandLoRA: a sum of scaled random low-rank matrices of full rank (Albert et al. 2025, arXiv 2502.00987)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, cast
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import RandLoraConfig
@@ -43,6 +48,19 @@ class Randlora(Method):
     def pack_family(self) -> str:
         """PEFT has one A and B in a model, so that cells which would draw others can't share it."""
         return f"randlora {self.rank} {self.projection_seed} {self.targets}"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.rank
+        layers = adapted(modules, self.targets)
+        narrow = max(min(layer.columns, layer.rows) for layer in layers)
+        wide = max(max(layer.columns, layer.rows) for layer in layers)
+        return in_layers(
+            layers,
+            trained=lambda i, o: ceil(min(i, o) / r) * (r + min(i, o)),
+            kept=lambda i, o: ceil(min(i, o) / r) * r,
+            whole=lambda i, o: ceil(min(i, o) / r) * r * min(i, o),
+            frozen=r * (narrow + ceil(narrow / r) * wide),
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

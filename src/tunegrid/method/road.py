@@ -1,5 +1,6 @@
 """RoAd: the outputs of each layer are rotated and scaled in pairs (Liao and Monz 2024, arXiv 2409.00119)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_linear_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import RoadConfig
@@ -41,6 +45,9 @@ class Road(Method):
 
     def pack_family(self) -> str:
         return "road"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        return in_layers(adapted(modules, self.targets), trained=lambda i, o: o, kept=lambda i, o: 2 * o)
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

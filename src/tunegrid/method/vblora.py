@@ -1,12 +1,16 @@
 """VB-LoRA: LoRAs put together from one bank of vectors (Li et al. 2024, arXiv 2405.15179)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import VBLoRAConfig
@@ -28,6 +32,8 @@ class Vblora(Method):
     """b: it divides the inputs and outputs of every layer."""
     top_k: int
     """k."""
+    logits_rate_ratio: float
+    """The logits' learning rate over the bank's."""
     targets: list[str]
     """As for LoRA: roles or last names of linear layers, or [all-linear]."""
 
@@ -35,6 +41,7 @@ class Vblora(Method):
         require(self.rank >= 1, "method.rank", "be at least 1", self.rank)
         require(self.vector_length >= 1, "method.vector_length", "be at least 1", self.vector_length)
         require(1 <= self.top_k <= self.vectors, "method.top_k", f"be 1 to method.vectors, {self.vectors}", self.top_k)
+        require(self.logits_rate_ratio > 0, "method.logits_rate_ratio", "be above 0", self.logits_rate_ratio)
         require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
 
     def check(self, model: Model) -> None:
@@ -46,10 +53,21 @@ class Vblora(Method):
     def pack_family(self) -> str:
         return "vblora"
 
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        h, b, r = self.vectors, self.vector_length, self.rank
+        found = in_layers(
+            adapted(modules, self.targets),
+            trained=lambda i, o: r * (i + o) * h // b,
+            kept=lambda i, o: r,
+            inputs=True,
+            whole=lambda i, o: 3 * r * (i + o),
+        )
+        return replace(found, trained=found.trained + h * b)
+
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers
 
-        return PeftLayers(self._peft)
+        return PeftLayers(self._peft, {"vblora_logits": self.logits_rate_ratio})
 
     def _peft(self, model: "PreTrainedModel") -> "VBLoRAConfig":
         from peft import VBLoRAConfig

@@ -1,5 +1,6 @@
 """VeRA: two trained vectors around random matrices that all layers share (Kopiczko et al. 2023, arXiv 2310.11454)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import VeraConfig
@@ -42,6 +46,16 @@ class Vera(Method):
     def pack_family(self) -> str:
         """PEFT has one A and B in a model, so that cells which would draw others can't share it."""
         return f"vera {self.rank} {self.projection_seed} {self.targets}"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        r = self.rank
+        layers = adapted(modules, self.targets)
+        return in_layers(
+            layers,
+            trained=lambda i, o: r + o,
+            kept=lambda i, o: r + o,
+            frozen=r * (max(layer.columns for layer in layers) + max(layer.rows for layer in layers)),
+        )
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.peft_layers import PeftLayers

@@ -36,10 +36,15 @@ class VirtualTokens(Method):
         return "lora"
 
     def check(self, model: Model) -> None:
-        values = model.config_values()
-        room = next((int(values[key]) for key in POSITIONS if values.get(key)), None)
-        if room is not None and not model.is_encoder_decoder:  # those that we know have relative positions
+        room = positions(model)
+        if room is not None:
             require(self.tokens < room, "method.tokens", f"be below {room}, the positions of the model", self.tokens)
+
+
+def positions(model: Model) -> int | None:
+    """Room for so many tokens in a row; None: relative positions, which encoder-decoders that we know have."""
+    values = model.config_values()
+    return next((int(values[key]) for key in POSITIONS if values.get(key) and not model.is_encoder_decoder), None)
 
 
 def require_text(initialisation: Initialisation, text: str | None) -> None:

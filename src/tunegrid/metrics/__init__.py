@@ -11,9 +11,9 @@ from tunegrid.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric on one set of answers, as additive statistics.
+    """One metric on one set of answers, as statistics of each instance, which add up (but for rank correlation's).
 
-    The corpus value is `combine(name)(statistics.sum(axis=0))`; a bootstrap sample is the same with weighted sums.
+    The corpus value is `measure(name).values(weights, statistics)` with all weights 1; a bootstrap sample has others.
     """
 
     name: str
@@ -30,6 +30,18 @@ class Unavailable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a model makes of the choices of one question."""
+
+    log_likelihoods: np.ndarray
+    """(choices,) float64, in nats."""
+    lengths: np.ndarray
+    """(choices,) characters."""
+    gold: Sequence[int]
+    """Which of them are right."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Metrics(ABC):
     """A set of metrics that are reported together."""
@@ -37,6 +49,10 @@ class Metrics(ABC):
     @abstractmethod
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Score `answers[i]` against every one of `references[i]`. Raises `DataError` where they don't pair up."""
+
+    def score_choices(self, ranked: Sequence[Ranked]) -> list[Score | Unavailable]:
+        """Score questions whose answer was chosen by likelihood; most metrics are of the chosen text alone."""
+        return []
 
 
 def check_pairs(answers: Sequence[str], references: Sequence[Sequence[str]]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tunegrid.metrics.ngrams import count_ngrams, most_in_any
+from tunegrid.metrics.ngram_table import ngram_tables
 
 LONGEST = 4
 _TINY_MATCHES, _TINY_TOTAL, _TINY_LENGTH = 1e-15, 1e-9, 1e-5  # the floors of the `-p` rewrite
@@ -22,18 +22,17 @@ def statistics(
     Returns (instances, 10): clipped matches for n = 1 … 4, n-grams of the answer for n = 1 … 4, the length of the
     reference closest in length (of two equally close the shorter), and 1 where `smoothed` else 0.
     """
-    rows = [_row(answer, several, smoothed) for answer, several in zip(answers, references, strict=True)]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), 2 * LONGEST + 2)
+    tables = ngram_tables(answers, references, LONGEST)
+    matches = [table.sum_by_instance(table.matches()) for table in tables]
+    lengths = np.array([len(answer) for answer in answers])
+    totals = [np.maximum(lengths - n, 0) if smoothed else lengths - n for n in range(LONGEST)]
+    closest = [_closest(answer, several) for answer, several in zip(answers, references, strict=True)]
+    return np.stack([*matches, *totals, closest, np.full(len(answers), smoothed)], axis=-1, dtype=np.float64)
 
 
-def _row(answer: Sequence[str], references: Sequence[Sequence[str]], smoothed: bool) -> list[float]:
-    allowed = most_in_any(count_ngrams(reference, LONGEST) for reference in references)
-    matches = [0.0] * LONGEST
-    for ngram, count in count_ngrams(answer, LONGEST).items():
-        matches[len(ngram) - 1] += min(count, allowed.get(ngram, 0))
-    totals = [len(answer) - n if not smoothed else max(len(answer) - n, 0) for n in range(LONGEST)]
-    closest = min((len(reference) for reference in references), key=lambda length: (abs(length - len(answer)), length))
-    return [*matches, *totals, closest, float(smoothed)]
+def _closest(answer: Sequence[str], references: Sequence[Sequence[str]]) -> int:
+    """The length of the reference closest in length, of two equally close ones the shorter."""
+    return min((len(reference) for reference in references), key=lambda length: (abs(length - len(answer)), length))
 
 
 def combine(sums: np.ndarray) -> np.ndarray:

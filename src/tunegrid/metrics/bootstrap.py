@@ -1,17 +1,17 @@
 """Intervals and paired tests by resampling instances (Efron 1979; Koehn 2004), and Holm's correction.
 
 A resample is a vector of weights over instances, so a corpus metric of thousands of resamples is one matrix product of
-weights and additive statistics, then `combine`. Everything is reproducible from the seed.
+weights and additive statistics, then the metric's `combine`. Everything is reproducible from the seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tunegrid.errors import DataError
 from tunegrid.metrics import Score
-from tunegrid.metrics.combine import combine
+from tunegrid.metrics.combine import corpus_value, measure
 
 _BLOCK = 1 << 22
 """Weights drawn at once: bounds memory at 32 MiB."""
@@ -42,23 +42,32 @@ def resample(score: Score, resamples: int, seed: int) -> np.ndarray:
 
     Two scores with as many instances get the same samples from the same seed, which is what pairs them.
     """
-    instances = len(score.statistics)
-    if not instances:
+    if not len(score.statistics):
         raise DataError(f"{score.name} has no instances to resample")
+    values = measure(score.name).values
+    blocks = weight_blocks(len(score.statistics), resamples, seed)
+    return np.concatenate([values(weights, score.statistics) for weights in blocks])
+
+
+def weight_blocks(instances: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each instance is drawn in each bootstrap sample, (resamples, instances) in blocks of whole samples."""
     generator = np.random.default_rng(seed)
     even = np.full(instances, 1 / instances)
+    for size in block_sizes(instances, resamples):
+        yield generator.multinomial(instances, even, size=size)
+
+
+def block_sizes(instances: int, samples: int) -> Iterator[int]:
+    """Cut `samples` of `instances` weights into blocks that fit in memory."""
     block = max(_BLOCK // instances, 1)
-    sums = [
-        generator.multinomial(instances, even, size=min(block, resamples - start)) @ score.statistics
-        for start in range(0, resamples, block)
-    ]
-    return combine(score.name)(np.concatenate(sums))
+    for start in range(0, samples, block):
+        yield min(block, samples - start)
 
 
 def interval(score: Score, *, resamples: int, seed: int, level: float = 0.95) -> Interval:
     """Return the corpus value of `score` with its percentile interval over `resamples` samples of the instances."""
-    low, high = _quantiles(resample(score, resamples, seed), level)
-    return Interval(_value(score), low, high)
+    low, high = quantiles(resample(score, resamples, seed), level)
+    return Interval(corpus_value(score), low, high)
 
 
 def paired_difference(
@@ -73,7 +82,7 @@ def paired_difference(
     generator = np.random.default_rng([seed, 1])  # a stream of its own: the instances' samples stay those of `interval`
     samples = _mean_of_repeats(first, resamples, seed, generator) - _mean_of_repeats(second, resamples, seed, generator)
     value = _mean_value(first) - _mean_value(second)
-    low, high = _quantiles(samples, level)
+    low, high = quantiles(samples, level)
     return Difference(value, low, high, _two_sided(samples))
 
 
@@ -87,12 +96,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def _value(score: Score) -> float:
-    return float(combine(score.name)(score.statistics.sum(axis=0)))
-
-
 def _mean_value(repeats: Sequence[Score]) -> float:
-    return float(np.mean([_value(score) for score in repeats]))
+    return float(np.mean([corpus_value(score) for score in repeats]))
 
 
 def _mean_of_repeats(repeats: Sequence[Score], resamples: int, seed: int, generator: np.random.Generator) -> np.ndarray:
@@ -102,7 +107,8 @@ def _mean_of_repeats(repeats: Sequence[Score], resamples: int, seed: int, genera
     return np.take_along_axis(values, drawn, axis=0).mean(axis=0)
 
 
-def _quantiles(samples: np.ndarray, level: float) -> tuple[float, float]:
+def quantiles(samples: np.ndarray, level: float) -> tuple[float, float]:
+    """The ends of the percentile interval; nan where a sample has no value."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

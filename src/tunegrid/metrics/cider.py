@@ -1,74 +1,56 @@
-"""CIDEr (Vedantam et al. 2015) as the COCO caption scorer computes it: the variant that the paper calls CIDEr-D.
+"""CIDEr (Vedantam et al. 2015): cosine of tf-idf vectors of n-grams, averaged over n = 1 … 4 and references, times 10.
 
-Cosine of tf-idf vectors of n-grams, n = 1 … 4, with counts clipped to the reference's and a Gaussian penalty on the
-difference in length (σ = 6), averaged over n and references, times 10.
+The COCO caption scorer's, and so the E2E scorer's, is the variant that the paper calls CIDEr-D: weights are clipped to
+the reference's, and there is a Gaussian penalty on the difference in length (σ = 6), counted in bigrams.
 """
 
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from tunegrid.metrics.ngrams import Ngram, count_ngrams
+from tunegrid.metrics.ngram_table import NgramTable, looked_up, ngram_tables
 
 LONGEST = 4
 _TWO_SIGMA_SQUARED = 2 * 6.0**2
 
 
-@dataclass(frozen=True, slots=True)
-class _Vector:
-    """tf-idf weights of one text."""
-
-    weights: dict[Ngram, float]
-    norms: tuple[float, ...]
-    """Euclidean norm for each n."""
-    length: int
-    """Number of bigrams: the length the scorer compares."""
-
-
-def statistics(answers: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> np.ndarray:
+def statistics(
+    answers: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]], *, penalised: bool
+) -> np.ndarray:
     """(instances, 2): the score of an instance (0 … 10) and 1; the corpus value is their mean.
 
-    The document frequencies come from the references of all instances, so they stay fixed under resampling.
+    `penalised`: CIDEr-D, else CIDEr. The document frequencies come from the references of all instances, so they stay
+    fixed under resampling.
     """
-    counts = [[count_ngrams(reference, LONGEST) for reference in several] for several in references]
-    documents: Counter[Ngram] = Counter()
-    for several in counts:
-        documents.update(set().union(*several))
-    rarity = {ngram: math.log(len(counts)) - math.log(number) for ngram, number in documents.items()}
-    unseen = math.log(len(counts)) if counts else 0.0
-    scores = [
-        _cider(
-            _vector(count_ngrams(answer, LONGEST), rarity, unseen),
-            [_vector(count, rarity, unseen) for count in several],
-        )
-        for answer, several in zip(answers, counts, strict=True)
-    ]
-    return np.array([[score, 1.0] for score in scores], dtype=np.float64).reshape(len(scores), 2)
+    several = np.array([len(own) for own in references], dtype=np.int64)
+    owners = np.repeat(np.arange(len(answers)), several)  # (references,)
+    similarity = np.zeros(len(owners))
+    for table in ngram_tables(answers, references, LONGEST):
+        similarity += _cosines(table, owners, penalised) / LONGEST
+    if penalised:
+        lengths = np.array([max(len(answer) - 1, 0) for answer in answers])
+        differences = lengths[owners] - [max(len(reference) - 1, 0) for own in references for reference in own]
+        similarity *= np.exp(-(differences**2) / _TWO_SIGMA_SQUARED)
+    scores = 10 * np.bincount(owners, similarity, minlength=len(answers)) / several
+    return np.stack([scores, np.ones(len(answers))], axis=-1)
 
 
-def _vector(counts: Counter[Ngram], rarity: dict[Ngram, float], unseen: float) -> _Vector:
-    weights = {ngram: count * rarity.get(ngram, unseen) for ngram, count in counts.items()}
-    squares = [0.0] * LONGEST
-    for ngram, weight in weights.items():
-        squares[len(ngram) - 1] += weight * weight
-    length = sum(count for ngram, count in counts.items() if len(ngram) == 2)
-    return _Vector(weights, tuple(math.sqrt(square) for square in squares), length)
+def _cosines(table: NgramTable, owners: np.ndarray, penalised: bool) -> np.ndarray:
+    """Cosine of each reference's tf-idf vector with its instance's answer's: (references,); 0 where one is empty."""
+    weights = table.counts * _rarity(table)[table.grams]
+    norms = np.sqrt(np.bincount(table.texts, weights**2, minlength=len(table.instances)))
+    ours, theirs = table.of_answers, table.of_references
+    of_answer = looked_up(table.keys(ours), weights[ours], table.keys(theirs))  # (entries of references,)
+    matched = np.minimum(of_answer, weights[theirs]) if penalised else of_answer
+    places = table.texts[theirs] - table.answers
+    products = np.bincount(places, matched * weights[theirs], minlength=len(owners))
+    scale = norms[owners] * norms[table.answers :]
+    return np.divide(products, scale, out=np.zeros(len(owners)), where=scale > 0)
 
 
-def _cider(answer: _Vector, references: Sequence[_Vector]) -> float:
-    return 10 * sum(_similarity(answer, reference) for reference in references) / len(references)
-
-
-def _similarity(answer: _Vector, reference: _Vector) -> float:
-    """Mean over n of the clipped cosines, times the penalty on the difference in length."""
-    products = [0.0] * LONGEST
-    for ngram, weight in answer.weights.items():
-        other = reference.weights.get(ngram)
-        if other is not None:
-            products[len(ngram) - 1] += min(weight, other) * other
-    norms = (one * two for one, two in zip(answer.norms, reference.norms, strict=True))
-    cosines = [product / norm if norm else 0.0 for product, norm in zip(products, norms, strict=True)]
-    return math.fsum(cosines) / LONGEST * math.exp(-((answer.length - reference.length) ** 2) / _TWO_SIGMA_SQUARED)
+def _rarity(table: NgramTable) -> np.ndarray:
+    """(n-grams,) logarithm of all instances over those that have it in a reference, or over 1 where none has."""
+    keys, _ = table.most_in_references()
+    documents = np.bincount(keys % len(table.prefixes), minlength=len(table.prefixes)) if len(keys) else 0
+    rarity: np.ndarray = np.log(max(table.answers, 1)) - np.log(np.maximum(documents, 1))
+    return np.broadcast_to(rarity, table.prefixes.shape)

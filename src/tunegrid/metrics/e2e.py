@@ -48,7 +48,7 @@ class E2e(Metrics):
             *self._mteval(answers, references),
             self._meteor(captions, caption_references),
             Score("ROUGE_L", rouge_l.statistics(captions, caption_references)),
-            Score("CIDEr", cider.statistics(captions, caption_references)),
+            Score("CIDEr", cider.statistics(captions, caption_references, penalised=True)),
         ]
 
     def _mteval(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score]:
@@ -66,7 +66,4 @@ class E2e(Metrics):
     ) -> Score | Unavailable:
         if not self.meteor:
             return Unavailable("METEOR", "switched off by metrics.meteor=false")
-        try:
-            return Score("METEOR", meteor.statistics(captions, references))
-        except meteor.MeteorUnavailableError as error:
-            return Unavailable("METEOR", str(error))
+        return meteor.score(captions, references)

@@ -1,22 +1,28 @@
-"""Reading answers and references from text files, one text a line."""
+"""Reading answers and references from text files, one text a line, or from records (`.jsonl`)."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from tunegrid.errors import DataError
+from tunegrid.metrics.answer_records import SUFFIX, read_text_lists, read_texts
 
 
 def read_predictions(path: Path) -> list[str]:
-    """Return one prediction a line; an empty line is an empty prediction. Raises `DataError`."""
+    """Return one prediction a line; an empty line is an empty one. Records hold `answer`. Raises `DataError`."""
+    if path.suffix == SUFFIX:
+        return read_texts(path, "answer")
     return [line.strip() for line in _lines(path)]
 
 
 def read_references(path: Path, instances: int) -> list[list[str]]:
     """Return the references of each instance: one a line, a blank line between instances.
 
-    A file without blank lines that has as many lines as there are `instances` holds one reference each. Raises
-    `DataError` where the file can't be read, an instance has no reference, or their number is not `instances`.
+    A file without blank lines that has as many lines as there are `instances` holds one reference each. Records hold
+    `references`. Raises `DataError` where the file can't be read, an instance has no reference, or their number is not
+    `instances`.
     """
+    if path.suffix == SUFFIX:
+        return _checked(path, read_text_lists(path, "references"), instances, "write one record for each")
     lines = [line.strip() for line in _lines(path)]
     while lines and not lines[-1]:
         lines.pop()
@@ -25,12 +31,16 @@ def read_references(path: Path, instances: int) -> list[list[str]]:
     if all(lines) and len(lines) == instances:
         return [[line] for line in lines]
     groups = _split_at_blank_lines(path, lines)
-    if len(groups) != instances:
-        hint = "put a blank line between instances" if len(groups) == 1 else "they must pair up line by line"
+    hint = "put a blank line between instances" if len(groups) == 1 else "they must pair up line by line"
+    return _checked(path, groups, instances, hint)
+
+
+def _checked(path: Path, references: list[list[str]], instances: int, hint: str) -> list[list[str]]:
+    if len(references) != instances:
         raise DataError(
-            f"{path}: references for {len(groups)} instances, but there are {instances} predictions; {hint}"
+            f"{path}: references for {len(references)} instances, but there are {instances} predictions; {hint}"
         )
-    return groups
+    return references
 
 
 def _split_at_blank_lines(path: Path, lines: Sequence[str]) -> list[list[str]]:

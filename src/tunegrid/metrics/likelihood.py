@@ -1,13 +1,6 @@
-"""Validation loss and perplexity from per-row sums of negative log-likelihood."""
+"""Validation loss and perplexity from sums over rows (…, 2): negative log-likelihood in nats, and tokens."""
 
 import numpy as np
-
-from tunegrid.metrics import Score
-
-
-def likelihood_scores(rows: np.ndarray) -> list[Score]:
-    """Return `val_loss` and `perplexity` from (rows, 2): a row's summed negative log-likelihood in nats, its tokens."""
-    return [Score("val_loss", rows), Score("perplexity", rows)]
 
 
 def val_loss(sums: np.ndarray) -> np.ndarray:

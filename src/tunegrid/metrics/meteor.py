@@ -11,6 +11,7 @@ from threading import Lock
 
 import numpy as np
 
+from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.meteor_formula import COLUMNS, additive
 
 NO_JAVA = "METEOR 1.5 runs on Java, and there is no `java` on PATH; install a Java runtime, 8 or later"
@@ -30,6 +31,14 @@ def statistics(answers: Iterable[Sequence[str]], references: Iterable[Sequence[S
     process = _shared_process()
     rows = [process.segment(answer, several) for answer, several in zip(answers, references, strict=True)]
     return additive(np.array(rows, dtype=np.float64).reshape(len(rows), COLUMNS))
+
+
+def score(answers: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> Score | Unavailable:
+    """METEOR of tokenised answers, or why it could not be computed."""
+    try:
+        return Score("METEOR", statistics(answers, references))
+    except MeteorUnavailableError as error:
+        return Unavailable("METEOR", str(error))
 
 
 def find_jar() -> Path | None:

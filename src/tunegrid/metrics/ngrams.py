@@ -1,7 +1,7 @@
-"""Counting n-grams, which BLEU, NIST, CIDEr and ROUGE share."""
+"""Counting the n-grams of one text."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 Ngram = tuple[str, ...]
 
@@ -12,11 +12,3 @@ def count_ngrams(tokens: Sequence[str], longest: int) -> Counter[Ngram]:
     for n in range(1, longest + 1):
         count.update(zip(*(tokens[start:] for start in range(n)), strict=False))
     return count
-
-
-def most_in_any(counts: Iterable[Counter[Ngram]]) -> Counter[Ngram]:
-    """For each n-gram, its largest count in any one of `counts`: what a clipped match may reach."""
-    most: Counter[Ngram] = Counter()
-    for count in counts:
-        most |= count
-    return most

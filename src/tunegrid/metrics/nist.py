@@ -7,12 +7,11 @@ answers are longer than both means.
 """
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tunegrid.metrics.ngrams import Ngram, count_ngrams, most_in_any
+from tunegrid.metrics.ngram_table import NgramTable, ngram_tables
 
 LONGEST = 5
 _BETA = -math.log(0.5) / math.log(1.5) ** 2  # the penalty is one half at two thirds of the length
@@ -29,36 +28,30 @@ def statistics(
     Returns (instances, 13): information of the matches for n = 1 … 5, n-grams of the answer for n = 1 … 5, a summed
     reference length, the number of references it sums (1 where a mean was taken), and 1 for the instance.
     """
-    counts = [[count_ngrams(reference, LONGEST) for reference in several] for several in references]
-    information = _information(counts)
-    rows = []
-    for answer, several, own in zip(answers, references, counts, strict=True):
-        lengths = [len(reference) for reference in several]
-        pooled = [sum(lengths), len(lengths)] if pool_references else [sum(lengths) / len(lengths), 1]
-        totals = [max(len(answer) - n, 0) if pool_references else len(answer) - n for n in range(LONGEST)]
-        rows.append([*_matched_information(answer, own, information), *totals, *pooled, 1])
-    return np.array(rows, dtype=np.float64).reshape(len(rows), 2 * LONGEST + 3)
+    matched = list(_matched_information(ngram_tables(answers, references, LONGEST)))
+    lengths = np.array([len(answer) for answer in answers])
+    totals = [np.maximum(lengths - n, 0) if pool_references else lengths - n for n in range(LONGEST)]
+    several = np.array([len(own) for own in references])
+    summed = np.array([sum(map(len, own)) for own in references])
+    pooled = [summed, several] if pool_references else [summed / several, np.ones_like(several)]
+    return np.stack([*matched, *totals, *pooled, np.ones(len(answers))], axis=-1, dtype=np.float64)
 
 
-def _information(counts: Sequence[Sequence[Counter[Ngram]]]) -> dict[Ngram, float]:
-    """log2(count of all but the last word / count of the n-gram), over every reference of the set."""
-    everywhere: Counter[Ngram] = Counter()
-    for several in counts:
-        for count in several:
-            everywhere.update(count)
-    words = sum(count for ngram, count in everywhere.items() if len(ngram) == 1)
-    return {ngram: math.log2(everywhere.get(ngram[:-1], words) / count) for ngram, count in everywhere.items()}
+def _matched_information(tables: Iterable[NgramTable]) -> Iterator[np.ndarray]:
+    """For each n, the information of each answer's matches, (instances,).
 
-
-def _matched_information(
-    answer: Sequence[str], references: Sequence[Counter[Ngram]], information: dict[Ngram, float]
-) -> list[float]:
-    allowed = most_in_any(references)
-    matched = [0.0] * LONGEST
-    for ngram, count in count_ngrams(answer, LONGEST).items():
-        if ngram in allowed:
-            matched[len(ngram) - 1] += information[ngram] * min(count, allowed[ngram])
-    return matched
+    An n-gram's information is log2(count of all but its last word / its count), over every reference of the set.
+    """
+    shorter: np.ndarray | None = None
+    for table in tables:
+        entries = table.of_references
+        counts = np.bincount(table.grams[entries], table.counts[entries], minlength=len(table.prefixes))
+        of_prefix = np.full(len(counts), counts.sum()) if shorter is None else shorter[table.prefixes]
+        known = counts > 0
+        information = np.zeros(len(counts))
+        information[known] = np.log2(of_prefix[known] / counts[known])
+        yield table.sum_by_instance(information[table.grams[table.of_answers]] * table.matches())
+        shorter = counts
 
 
 def combine(sums: np.ndarray) -> np.ndarray:

@@ -7,19 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunegrid.metrics.subsequence import longest_common_subsequence
+
 _BETA_SQUARED = 1.2**2
-
-
-def longest_common_subsequence(left: Sequence[str], right: Sequence[str]) -> int:
-    """Length of the longest common subsequence, by bit-parallel dynamic programming (Hyyrö 2004)."""
-    places: dict[str, int] = {}
-    for index, token in enumerate(left):
-        places[token] = places.get(token, 0) | 1 << index
-    row = everything = (1 << len(left)) - 1
-    for token in right:
-        matched = row & places.get(token, 0)
-        row = ((row + matched) | (row - matched)) & everything
-    return len(left) - row.bit_count()
 
 
 def rouge_l(answer: Sequence[str], references: Sequence[Sequence[str]]) -> float:

@@ -1,4 +1,4 @@
-"""sacrebleu's corpus BLEU, 0 … 100: 13a tokens, case kept, exponential smoothing (its default signature)."""
+"""sacrebleu's corpus BLEU, 0 … 100: case kept, exponential smoothing (its default signature)."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,16 @@ import numpy as np
 LONGEST = 4
 
 
-def statistics(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
-    """(instances, 10): matches for n = 1 … 4, n-grams of the answer for n = 1 … 4, lengths of answer and reference."""
+def statistics(answers: Sequence[str], references: Sequence[Sequence[str]], tokenizer: str = "13a") -> np.ndarray:
+    """(instances, 10): matches for n = 1 … 4, n-grams of the answer for n = 1 … 4, lengths of answer and reference.
+
+    `tokenizer`: one of sacrebleu's names.
+    """
     from sacrebleu.metrics import BLEU
 
-    scorer = BLEU(effective_order=True)  # silences a warning about single sentences; the counts don't depend on it
+    scorer = BLEU(
+        effective_order=True, tokenize=tokenizer
+    )  # silences a warning about single sentences; the counts don't depend on it
     rows = []
     for answer, several in zip(answers, references, strict=True):
         counted = scorer.sentence_score(answer, list(several))

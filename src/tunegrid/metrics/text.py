@@ -15,7 +15,7 @@ class Text(Metrics):
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Score `answers[i]` against every one of `references[i]`."""
         check_pairs(answers, references)
-        overlaps = rouge.statistics(answers, references)
+        overlaps = rouge.statistics(answers, references, ("rouge1", "rouge2", "rougeL"))
         return [
             Score("SacreBLEU", sacre_bleu.statistics(answers, references)),
             *(Score(name, statistics) for name, statistics in overlaps.items()),

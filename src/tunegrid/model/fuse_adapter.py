@@ -11,6 +11,8 @@ from tunegrid.model.split_attention import PARTS
 
 SPLIT_KEY = re.compile(r"(?P<module>.*\.c_attn)\.(?P<part>q_proj|k_proj|v_proj)\.lora_(?P<side>[AB])\.weight")
 
+FUSED_KEY = re.compile(r"(?P<module>.*\.c_attn)\.lora_(?P<side>[AB])\.weight")
+
 
 @dataclass(frozen=True, slots=True)
 class LoraPair:
@@ -77,3 +79,16 @@ def fuse_adapter(state: Mapping[str, torch.Tensor], rank: int, alpha: float, rsl
         fused[f"{module}.lora_A.weight"], fused[f"{module}.lora_B.weight"] = pair.a, pair.b
     fused_rank = pair.a.shape[0]
     return FusedAdapter(fused, fused_rank, fused_alpha(alpha, rank, fused_rank, rslora))
+
+
+def separate_adapter(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rewrite a saved adapter of `c_attn` for a split GPT-2: each part has all of A, and its own rows of B."""
+    separate: dict[str, torch.Tensor] = {}
+    for key, tensor in state.items():
+        match = FUSED_KEY.fullmatch(key)
+        if match is None:
+            raise ValueError(f"{key} is no LoRA weight of c_attn")
+        pieces = [tensor] * len(PARTS) if match["side"] == "A" else tensor.chunk(len(PARTS))
+        for part, piece in zip(PARTS, pieces, strict=True):
+            separate[f"{match['module']}.{part}.lora_{match['side']}.weight"] = piece.clone()
+    return separate

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunegrid.errors import ConfigError
-from tunegrid.model.activations import Stream, block_bytes, blocks, input_width
-from tunegrid.model.count import lora_count, parameter_count
+from tunegrid.model.activations import Block, Stream, block_bytes, blocks, input_width
+from tunegrid.model.count import parameter_count
+from tunegrid.model.footprint import Footprint, Kept
 from tunegrid.model.quantisation import Quantisation
 from tunegrid.model.shapes import Kind, Shape
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
+TRAINED_BYTES = 4
+"""Of a trained parameter: always float32."""
 LABEL_CHUNK = 256
 """Label positions whose logits are held at once (`loss.linear_cross_entropy.CHUNK`)."""
 
@@ -46,12 +49,9 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One cell's LoRA."""
+    """One cell's part of a pass."""
 
-    layers: Sequence[Shape]
-    """Those that it adapts."""
-    rank: int
-    dropout: bool
+    footprint: Footprint
     share: float
     """Of the pass' tokens that are this cell's."""
 
@@ -64,14 +64,7 @@ def fp32_rule(parameters: int) -> TrainingMemory:
     return TrainingMemory(4 * parameters, 4 * parameters, 8 * parameters, 8 * parameters)
 
 
-def full_memory(values: Mapping[str, Any], modules: Sequence[Shape], precision: str, load: Workload) -> TrainingMemory:
-    """Training every parameter in `precision`, with gradients and Adam's states in the same."""
-    size, count = DTYPE_BYTES[precision], parameter_count(modules)
-    activations = kept_bytes(values, size, [], True, load) + loss_bytes(values, size, True, load)
-    return TrainingMemory(size * count, size * count, 2 * size * count, activations)
-
-
-def lora_memory(
+def training_memory(
     values: Mapping[str, Any],
     modules: Sequence[Shape],
     precision: str,
@@ -79,19 +72,29 @@ def lora_memory(
     adapters: Sequence[Adapter],
     quantisation: Quantisation | None = None,
 ) -> TrainingMemory:
-    """Training LoRA adapters in float32 on one frozen base in `precision` or in four bits; several are a pack."""
+    """Training on one base in `precision` or in four bits; several adapters are a pack.
+
+    Trained weights of the base itself have float32 copies where it is held in less.
+    """
     size, base, unpacked = DTYPE_BYTES[precision], DTYPE_BYTES[precision] * parameter_count(modules), 0
     if quantisation is not None:
         base = quantisation.bytes(modules, size)
         unpacked = size * max(module.rows * module.columns for module in modules if module.kind is Kind.LINEAR)
-    trained = sum(lora_count(adapter.layers, adapter.rank) for adapter in adapters)
-    activations = kept_bytes(values, size, adapters, False, load) + loss_bytes(values, size, False, load)
-    return TrainingMemory(base + 4 * trained, 4 * trained, 8 * trained, activations + unpacked)
+    own = [adapter.footprint for adapter in adapters]
+    trained = sum(part.trained for part in own)
+    added = sum(part.trained for part in own if not part.of_base or size < TRAINED_BYTES)
+    frozen = max((part.frozen for part in own), default=0)
+    head = any(part.head for part in own)
+    activations = kept_bytes(values, size, adapters, load) + loss_bytes(values, size, head, load)
+    return TrainingMemory(
+        base + TRAINED_BYTES * (added + frozen),
+        TRAINED_BYTES * trained,
+        2 * TRAINED_BYTES * trained,
+        activations + unpacked,
+    )
 
 
-def kept_bytes(
-    values: Mapping[str, Any], size: int, adapters: Sequence[Adapter], base_trained: bool, load: Workload
-) -> int:
+def kept_bytes(values: Mapping[str, Any], size: int, adapters: Sequence[Adapter], load: Workload) -> int:
     """What a forward pass through the layers keeps. Raises `ConfigError` for an architecture without an estimate."""
     layers = blocks(values)
     if layers is None:
@@ -99,34 +102,57 @@ def kept_bytes(
             f"no memory estimate for the architecture {values.get('model_type')!r} (known: llama, gpt2, t5); "
             "run one step and read its measured peak"
         )
+    matrices = any(adapter.footprint.matrices for adapter in adapters)
     kept = sum(
-        block.layers * block_bytes(block, size, base_trained, stream)
-        for block in layers
+        number * block_bytes(block, size, matrices, stream)
+        for block, number in _reached(layers, adapters)
         if (stream := load.targets if block.decoder else load.stream) is not None
     )
-    return kept + _adapter_bytes(adapters, size, load)
+    return kept + sum(_own_bytes(adapter, size, load) for adapter in adapters) + _shared_bytes(adapters, size, load)
 
 
-def _adapter_bytes(adapters: Sequence[Adapter], size: int, load: Workload) -> int:
-    """Each adapted layer's input, once for all adapters, and every adapter's A x and dropout mask for its tokens."""
-    shared, own = 0.0, 0.0
-    for adapter in adapters:
-        inputs = 0
-        for tokens, layers in _by_tokens(adapter.layers, load):
-            inputs += tokens * input_width(layers)
-            masks = sum(layer.columns for layer in layers) if adapter.dropout else 0
-            own += adapter.share * tokens * (adapter.rank * len(layers) + masks)
-        shared = max(shared, inputs)
-    return int(size * (shared + own))
+def _reached(layers: Sequence[Block], adapters: Sequence[Adapter]) -> Iterator[tuple[Block, int]]:
+    """How many layers of each kind keep anything: those that something is trained in or before."""
+    depths = [adapter.footprint.depth for adapter in adapters]
+    for block in layers:
+        if not depths or None in depths:
+            yield block, block.layers
+        elif block is layers[-1]:  # of an encoder-decoder, the decoder's
+            yield block, max(depth for depth in depths if depth is not None)
 
 
-def _by_tokens(layers: Sequence[Shape], load: Workload) -> Iterator[tuple[int, list[Shape]]]:
-    yield load.stream.tokens, [layer for layer in layers if not layer.name.startswith("decoder.")]
+def _shared_bytes(adapters: Sequence[Adapter], size: int, load: Workload) -> int:
+    """Each adapted layer's input, once for all adapters, except for those that make copies of their own."""
+    reading = [one.footprint for one in adapters if one.footprint.inputs and not _copies(one.footprint, size)]
+    inputs = [
+        sum(tokens * input_width([one.layer for one in kept]) for tokens, kept in _by_tokens(footprint.kept, load))
+        for footprint in reading
+    ]
+    return size * max(inputs, default=0)
+
+
+def _own_bytes(adapter: Adapter, size: int, load: Workload) -> int:
+    """What one adapter keeps for its own tokens, and whatever their number."""
+    footprint, copies = adapter.footprint, _copies(adapter.footprint, size)
+    numbers = 0
+    for tokens, kept in _by_tokens(footprint.kept, load):
+        read = sum(one.layer.columns for one in kept) if copies and footprint.inputs else 0
+        numbers += tokens * (read + sum(one.numbers for one in kept))
+    return int((TRAINED_BYTES if copies else size) * adapter.share * numbers) + TRAINED_BYTES * footprint.whole
+
+
+def _copies(footprint: Footprint, size: int) -> bool:
+    """Whether its layers work on float32 copies of what they read."""
+    return footprint.in_float32 and size < TRAINED_BYTES
+
+
+def _by_tokens(kept: Sequence[Kept], load: Workload) -> Iterator[tuple[int, list[Kept]]]:
+    yield load.stream.tokens, [one for one in kept if not one.layer.name.startswith("decoder.")]
     if load.targets is not None:
-        yield load.targets.tokens, [layer for layer in layers if layer.name.startswith("decoder.")]
+        yield load.targets.tokens, [one for one in kept if one.layer.name.startswith("decoder.")]
 
 
-def loss_bytes(values: Mapping[str, Any], size: int, base_trained: bool, load: Workload) -> int:
+def loss_bytes(values: Mapping[str, Any], size: int, head_trained: bool, load: Workload) -> int:
     """The logits in all the forms that are alive at once, and the gradients that the loss computes with them."""
     vocabulary = int(values["vocab_size"])
     if load.targets is not None:  # whole logits, those with a label in float32, and the gradients of both
@@ -136,5 +162,5 @@ def loss_bytes(values: Mapping[str, Any], size: int, base_trained: bool, load: W
     low = size if size < 4 else 0
     each = 4 + 4 + low + (4 + low if load.labels > LABEL_CHUNK else 0)
     states = 2 * size * load.labels * width  # the hidden states with a label, and their gradient
-    head = 2 * 4 * vocabulary * width if base_trained else 0  # its gradient, and a chunk's part of that
+    head = 2 * 4 * vocabulary * width if head_trained else 0  # its gradient, and a chunk's part of that
     return each * min(LABEL_CHUNK, load.labels) * vocabulary + states + head

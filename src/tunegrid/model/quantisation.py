@@ -31,6 +31,8 @@ class Quantisation:
     code: Code
     double: bool
     """Whether the scales are quantised to 8 bits too."""
+    remembered: bool
+    """Whether main memory keeps the weights that were rounded until the cells are attached."""
 
     def bits_per_weight(self) -> float:
         """Bits of storage, scales included: 4.5, or 4.127 with double quantisation."""

@@ -20,9 +20,28 @@ def quantise(model: PreTrainedModel, how: Quantisation, device: torch.device) ->
     The products are computed in the precision that the model had.
     """
     for name, layer in _linear_layers(model):
-        model.set_submodule(name, _quantised(layer, how).to(device))
+        made = _quantised(layer, how).to(device)
+        if how.remembered:
+            made.unrounded = _usual_way_round(layer).detach()
+        model.set_submodule(name, made)
     nn.Module.to(model, device)
     return model
+
+
+def lost(layer: nn.Module) -> Tensor | None:
+    """(out, in) float32: what rounding has taken from a layer's weights; None if it took nothing."""
+    if not isinstance(layer, Linear4bit):
+        return None
+    weight = cast(Params4bit, layer.weight)
+    stands_for = dequantize_4bit(weight.data, weight.quant_state).float()
+    return cast(Tensor, layer.unrounded).to(stands_for) - stands_for
+
+
+def forget(model: nn.Module) -> None:
+    """Free what `remembered` kept."""
+    for layer in model.modules():
+        if hasattr(layer, "unrounded"):
+            del layer.unrounded
 
 
 def rounded(model: PreTrainedModel, how: Quantisation) -> PreTrainedModel:

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tunegrid.config import require
+from tunegrid.hardware import Strategy
+from tunegrid.method import Alone
+from tunegrid.reward.none import NoReward
+
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
     from tunegrid.hardware import Hardware
     from tunegrid.pack.pack import Pack
+    from tunegrid.reward import Reward
+    from tunegrid.run import Run
 
 
 class Journal(Protocol):
@@ -42,7 +49,8 @@ class Trained:
     validation_seconds: float
     """Of the whole pack."""
     validation: np.ndarray
-    """(validation rows, 2) float64: nll sum in nats and label count of each row, under the kept weights."""
+    """(validation rows, k) float64, under the kept weights: loss sum and count of each row (in fine-tuning, nats and
+    labels), and what else the objective's `statistics` are made of."""
     diverged: bool
     """A loss or gradient stopped being finite; the kept weights are the last good ones."""
     diverged_rows: Sequence[int]
@@ -60,6 +68,31 @@ class Objective(ABC):
         """The fields in which cells of one pack may differ."""
 
     @abstractmethod
+    def statistics(self, validation: np.ndarray) -> Mapping[str, np.ndarray]:
+        """`Trained.validation` as additive statistics (validation rows, k), by the name of their score."""
+
+    def alone(self) -> Alone | None:
+        """Why its cells share no base with others, whatever their methods; None: they may."""
+        return None
+
+    def check(self, run: "Run") -> None:
+        """Raise `ConfigError` where the rest of the run does not fit. Imports no torch."""
+        rule = "be none: this objective draws no responses to judge"
+        require(isinstance(run.reward, NoReward), "reward", rule, type(run.reward).__name__)
+
+    def compares(self) -> bool:
+        """Whether it learns from pairs of answers."""
+        return False
+
+    def writes(self) -> bool:
+        """Whether what it trains is a model that answers questions."""
+        return True
+
+    def divisible(self) -> bool:
+        """Whether the means of its optimiser can be divided over ranks."""
+        return True
+
+    @abstractmethod
     def train(
         self,
         pack: "Pack",
@@ -68,8 +101,16 @@ class Objective(ABC):
         hardware: "Hardware",
         journals: Sequence[Journal],
         report: Callable[[int, int, str], None],
+        reward: "Reward | None" = None,
     ) -> list[Trained]:
         """Train the pack's members, `objectives[i]` being member i's own; leaves the kept weights in the pack.
 
-        `report(done, total, text)` is called as it goes, for the progress display.
+        `report(done, total, text)` is called as it goes, for the progress display. `reward` judges responses, for the
+        objectives that draw some.
         """
+
+
+def check_machine(run: "Run") -> None:
+    """Raise `ConfigError` for an objective that trains in one process only, where there are to be several."""
+    single = run.hardware.strategy is Strategy.single
+    require(single, "hardware.strategy", "be single: only objective=sft is spread over devices", run.hardware.strategy)

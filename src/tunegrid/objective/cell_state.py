@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import inf
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -12,21 +13,28 @@ from tunegrid.hardware.collective import whole
 from tunegrid.objective.learning_rate import rate_factor
 from tunegrid.objective.master_weights import MasterWeights
 from tunegrid.objective.row_order import rows_of_step
-from tunegrid.objective.sft import Keep, Sft
+from tunegrid.objective.sft import Keep
+from tunegrid.objective.stepwise import Stepwise
 from tunegrid.pack.pack import Member
 from tunegrid.seeds import stream
 
+OwnObjective = TypeVar("OwnObjective", bound=Stepwise)
+
 
 @dataclass(slots=True)
-class CellState:
+class CellState(Generic[OwnObjective]):
     """What changes while a cell trains."""
 
     member: Member
-    objective: Sft
+    objective: OwnObjective
     attached: Attached
     weights: MasterWeights
     step: int = 0
-    """Optimiser steps taken."""
+    """Steps of the objective taken."""
+    extra_steps: int = 0
+    """Optimiser steps taken beyond one in each step."""
+    own: dict[str, float] = field(default_factory=dict)
+    """What the objective itself goes on from, by name."""
     tokens: int = 0
     """Tokens without padding that its rows brought to the model."""
     seconds: float = 0.0
@@ -37,11 +45,14 @@ class CellState:
     diverged: bool = False
     pruned: bool = False
     """A search has asked it to stop early."""
+    alarmed: bool = False
+    """An alarm of the objective has stopped it."""
     kept: dict[str, Tensor] = field(default_factory=dict)
     """A copy of the best weights so far; empty while the current ones are to be kept."""
     kept_step: int = 0
     validation: np.ndarray | None = None
-    """(rows, 2) nll sum and label count of each validation row, under the kept weights."""
+    """(rows, k) of each validation row under the kept weights: the sum of its losses, their count, and what else the
+    objective wants."""
     validated_step: int | None = None
     lowest: float = inf
     """Validation loss."""
@@ -55,7 +66,7 @@ class CellState:
 
     def active(self) -> bool:
         """Whether the cell still has steps to take."""
-        ended = self.diverged or self.pruned or self.stopped()
+        ended = self.diverged or self.pruned or self.alarmed or self.stopped()
         return bool(self.parameters) and self.step < self.objective.steps and not ended
 
     def stopped(self) -> bool:
@@ -118,5 +129,5 @@ class CellState:
 
 
 def mean_loss(rows: np.ndarray) -> float:
-    """Nats per label of validation rows (rows, 2)."""
+    """The loss of validation rows (rows, k), nats per label in fine-tuning."""
     return float(rows[:, 0].sum() / rows[:, 1].sum())

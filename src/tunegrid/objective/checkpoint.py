@@ -19,15 +19,18 @@ from tunegrid.errors import DamagedError
 from tunegrid.hardware.collective import divided_as, whole_on_first
 from tunegrid.hardware.place import here
 from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.optimizer import MOMENTS, resumed
 
 MEMORY = "memory/"
-MOMENTS = ("exp_avg", "exp_avg_sq")
 COUNTERS = (
     "step",
+    "extra_steps",
+    "own",
     "tokens",
     "seconds",
     "validation_seconds",
     "diverged",
+    "alarmed",
     "kept_step",
     "validated_step",
     "lowest",
@@ -95,7 +98,10 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if metadata["sha256"] != _digest(tensors, metadata["counters"]):
             raise ValueError("its sha256 is another")
-        return Checkpoint(tensors, json.loads(metadata["counters"]))
+        counters = json.loads(metadata["counters"])
+        if set(counters) != set(COUNTERS):
+            raise ValueError("it is of another version")
+        return Checkpoint(tensors, counters)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{path}: not as it was written ({error}); training starts anew") from error
 
@@ -109,19 +115,20 @@ def load_checkpoint(state: CellState, optimizer: Optimizer, folder: Path) -> boo
         return False
     if checkpoint is None:
         return False
-    _restore(state, optimizer, checkpoint.tensors, checkpoint.counters["step"])
     for name in COUNTERS:
         setattr(state, name, checkpoint.counters[name])
+    _restore(state, optimizer, checkpoint.tensors)
     return True
 
 
-def _restore(state: CellState, optimizer: Optimizer, tensors: Mapping[str, Tensor], step: int) -> None:
+def _restore(state: CellState, optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    steps = float(state.step + state.extra_steps)
     with torch.no_grad():
         for name, parameter in state.parameters.items():
             parameter.copy_(divided_as(parameter, tensors[f"weight/{name}"]))
             moments = {m: divided_as(parameter, tensors[f"{m}/{name}"]) for m in MOMENTS if f"{m}/{name}" in tensors}
             if moments:
-                optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
+                optimizer.state[parameter] = resumed(optimizer, parameter, steps, moments)
     state.weights.publish()
     state.attached.recall({k.removeprefix(MEMORY): v for k, v in tensors.items() if k.startswith(MEMORY)})
     state.kept = {

@@ -8,12 +8,14 @@ import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from tunegrid.hardware.collective import sum_gradients, sum_over_ranks
 from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.optimizer import make_optimizer
 from tunegrid.objective.passes import passes, tokens_of
-from tunegrid.pack.batch import Batch, CellRows, Row
+from tunegrid.pack.batch import CellRows, Row
+from tunegrid.pack.likelihood import likelihoods, unweighted
 from tunegrid.pack.pack import Pack
 
 LogRow = Callable[[CellState, Mapping[str, float]], None]
@@ -30,7 +32,7 @@ class PackModule(LightningModule):
         self.tokens_per_pass, self.log_row = tokens_per_pass, log_row
         self._validation: dict[str, list[np.ndarray]] = {}
         self._validation_passes: list[int] = []
-        self.optimizer = _optimizer([state for state in states if state.parameters])
+        self.optimizer = adamw([state for state in states if state.parameters])
 
     @property
     def device(self) -> torch.device:
@@ -93,14 +95,9 @@ class PackModule(LightningModule):
         for _ in range(max(passes_by_rank) - passes_by_rank[self.trainer.global_rank]):
             batch = self.pack.forward.collate([rows])
             with self.pack.router.over(*batch.shares):
-                nothing = self._unweighted(batch)[0]
+                nothing = unweighted(self.pack, batch)[0]
                 if nothing.requires_grad:
                     self.manual_backward(nothing)
-
-    def _unweighted(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """A loss of 0, and the plain nll of each label."""
-        nothing = torch.zeros(len(batch.labels.ids), device=self.device)
-        return self.pack.forward.losses(batch, nothing, 0.0)
 
     def _shares(self, cells: Sequence[CellRows], rank: int) -> list[CellRows]:
         """Of each cell's rows those that a rank runs; there may be none."""
@@ -161,20 +158,13 @@ class PackModule(LightningModule):
         self._validation_passes[turn] += len(pieces)
         if turn == self.trainer.global_rank:
             for piece in pieces:
-                self._validate(piece)
+                for cell, part in zip(piece, likelihoods(self.pack, piece), strict=True):
+                    self._validation[cell.name].append(part)
         else:
             for parts in self._validation.values():
                 parts.append(np.zeros((len(batch), 2)))
         if self.pack.forward.joint and cells and batch_idx + 1 == self.trainer.num_val_batches[0]:
             self._keep_up(self._validation_passes, CellRows(cells[0].name, cells[0].rows[:1], None))
-
-    def _validate(self, piece: Sequence[CellRows]) -> None:
-        batch = self.pack.forward.collate(piece)
-        with self.pack.router.over(*batch.shares):
-            nll = self._unweighted(batch)[1]
-        sums = _sums_by_row(nll, batch.labels.rows, sum(len(cell.rows) for cell in piece))
-        for cell, part in zip(piece, np.split(sums, np.cumsum([len(c.rows) for c in piece])[:-1]), strict=True):
-            self._validation[cell.name].append(part)
 
     def on_validation_epoch_end(self) -> None:
         """Hand each cell its validation."""
@@ -184,13 +174,14 @@ class PackModule(LightningModule):
             self.log_row(state, {"val_loss": state.validated(rows.cpu().numpy())})
 
 
-def _optimizer(states: Sequence[CellState]) -> Optimizer | None:
+def adamw(states: Sequence[CellState]) -> Optimizer | None:
+    """One optimiser with groups of each cell's own; None where no cell trains anything."""
     groups = [
         {"params": own, "cell": state.member.name, "factor": factor, "weight_decay": state.objective.weight_decay}
         for state in states
         for factor, own in _by_factor(state).items()
     ]
-    return AdamW(groups, fused=True) if groups else None
+    return make_optimizer(states[0].objective.optimizer, groups) if groups else None  # one for the whole pack
 
 
 def _by_factor(state: CellState) -> dict[float, list[nn.Parameter]]:
@@ -199,10 +190,3 @@ def _by_factor(state: CellState) -> dict[float, list[nn.Parameter]]:
     for name, parameter in state.parameters.items():
         found.setdefault(state.attached.adaptation.rate_factor(name), []).append(parameter)
     return found
-
-
-def _sums_by_row(nll: torch.Tensor, rows: torch.Tensor, count: int) -> np.ndarray:
-    """(rows, 2) nll sum and label count of each row."""
-    sums = torch.zeros(count, 2, dtype=torch.float64)
-    both = torch.stack([nll.double().cpu(), torch.ones(len(nll), dtype=torch.float64)], 1)
-    return sums.index_add_(0, rows.cpu(), both).numpy()

@@ -1,9 +1,11 @@
 """Supervised fine-tuning: cross-entropy on the completion tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tunegrid.config import require, schema
 from tunegrid.objective import Journal, Objective, Trained
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
     from tunegrid.hardware import Hardware
     from tunegrid.pack.pack import Pack
+    from tunegrid.reward import Reward
 
 
 class Schedule(Enum):
@@ -20,6 +23,17 @@ class Schedule(Enum):
     constant = "constant"
     linear = "linear"
     cosine = "cosine"
+
+
+class Optimizer(Enum):
+    """AdamW, and where and how exactly it holds its two means of each trained number."""
+
+    adamw = "adamw"
+    """Float32 on the device."""
+    paged_adamw = "paged_adamw"
+    """Float32, moved to main memory while a GPU needs the room (Dettmers et al. 2023, section 3), by bitsandbytes."""
+    paged_adamw_8bit = "paged_adamw_8bit"
+    """The same in 8 bits, in blocks of 256 (Dettmers et al. 2021, arXiv 2110.02861); small matrices stay float32."""
 
 
 class Keep(Enum):
@@ -35,6 +49,7 @@ class Keep(Enum):
 class Sft(Objective):
     """AdamW on completion tokens, validated as it goes."""
 
+    optimizer: Optimizer
     steps: int
     batch_size: int
     """Rows in a step of each cell; passes through the model are cut by `hardware.tokens_per_pass`, not by this."""
@@ -76,6 +91,9 @@ class Sft(Objective):
         patience = self.patience
         require(patience is None or patience >= 1, "objective.patience", "be at least 1 or null", patience)
 
+    def divisible(self) -> bool:
+        return self.optimizer is Optimizer.adamw
+
     def per_cell(self) -> tuple[str, ...]:
         return (
             "steps",
@@ -90,6 +108,9 @@ class Sft(Objective):
             "keep",
         )
 
+    def statistics(self, validation: np.ndarray) -> Mapping[str, np.ndarray]:
+        return {"val_loss": validation, "perplexity": validation}
+
     def train(
         self,
         pack: "Pack",
@@ -98,6 +119,7 @@ class Sft(Objective):
         hardware: "Hardware",
         journals: Sequence[Journal],
         report: Callable[[int, int, str], None],
+        reward: "Reward | None" = None,
     ) -> list[Trained]:
         from tunegrid.objective.sft_training import train_pack
 

@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tunegrid.loss.linear_cross_entropy import cross_entropy, linear_cross_entropy
+from tunegrid.loss.token_distribution import Likelihood, likelihood, linear_likelihood
 from tunegrid.pack import flat_attention
 from tunegrid.pack.batch import Batch, CellRows, Row, encoder_decoder, flat, padded
 
@@ -33,6 +35,14 @@ class Forward(ABC):
     def losses(self, batch: Batch, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Σ weights · loss over the batch's labels, with its gradient, and the plain nll of each label (L,)."""
 
+    @abstractmethod
+    def states(self, batch: Batch) -> Tensor:
+        """The hidden states (L, d) that predict the batch's labels: each has read all tokens before its label."""
+
+    @abstractmethod
+    def likelihood(self, batch: Batch, temperature: float, banned: int | None) -> Likelihood:
+        """Of the batch's labels, drawn at `temperature` and without token `banned`; with its gradient."""
+
 
 @dataclass(frozen=True, slots=True)
 class FlatForward(Forward):
@@ -45,13 +55,22 @@ class FlatForward(Forward):
         return flat(cells, self.model.device)
 
     def losses(self, batch: Batch, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+        head, bias = self._head()
+        return linear_cross_entropy(self.states(batch), head, bias, batch.labels.ids, weights, smoothing)
+
+    def states(self, batch: Batch) -> Tensor:
         hidden = self.model.base_model(
             input_ids=batch.input_ids, position_ids=batch.position_ids, flat_rows=batch.flat_rows, use_cache=False
         ).last_hidden_state  # (1, N, d)
+        return hidden[0].index_select(0, batch.labels.positions)
+
+    def likelihood(self, batch: Batch, temperature: float, banned: int | None) -> Likelihood:
+        head, bias = self._head()
+        return linear_likelihood(self.states(batch), head, bias, batch.labels.ids, temperature, banned)
+
+    def _head(self) -> tuple[Tensor, Tensor | None]:
         head = self.model.get_output_embeddings()
-        picked = hidden[0].index_select(0, batch.labels.positions)  # (L, d)
-        bias = getattr(head, "bias", None)
-        return linear_cross_entropy(picked, head.weight, bias, batch.labels.ids, weights, smoothing)
+        return head.weight, getattr(head, "bias", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +85,21 @@ class PaddedForward(Forward):
         return padded(cells, self.pad, self.model.device)
 
     def losses(self, batch: Batch, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        logits = self.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
-        return _losses_of(logits, batch, weights, smoothing)
+        return _losses_of(self._output(batch).logits, batch, weights, smoothing)
+
+    def states(self, batch: Batch) -> Tensor:
+        return _picked(self._output(batch, output_hidden_states=True).hidden_states[-1], batch)
+
+    def likelihood(self, batch: Batch, temperature: float, banned: int | None) -> Likelihood:
+        return likelihood(_picked(self._output(batch).logits, batch), batch.labels.ids, temperature, banned)
+
+    def _output(self, batch: Batch, output_hidden_states: bool = False) -> Any:
+        return self.model(
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            use_cache=False,
+            output_hidden_states=output_hidden_states,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +115,32 @@ class EncoderDecoderForward(Forward):
         return encoder_decoder(cells, self.pad, self.start, self.model.device)
 
     def losses(self, batch: Batch, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        logits = self.model(
+        return _losses_of(self._output(batch).logits, batch, weights, smoothing)
+
+    def states(self, batch: Batch) -> Tensor:
+        return _picked(self._output(batch, output_hidden_states=True).decoder_hidden_states[-1], batch)
+
+    def likelihood(self, batch: Batch, temperature: float, banned: int | None) -> Likelihood:
+        return likelihood(_picked(self._output(batch).logits, batch), batch.labels.ids, temperature, banned)
+
+    def _output(self, batch: Batch, output_hidden_states: bool = False) -> Any:
+        return self.model(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,
             decoder_input_ids=batch.decoder_ids,
             use_cache=False,
-        ).logits
-        return _losses_of(logits, batch, weights, smoothing)
+            output_hidden_states=output_hidden_states,
+        )
 
 
 def _losses_of(logits: Tensor, batch: Batch, weights: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    picked = logits.reshape(-1, logits.shape[-1]).index_select(0, batch.labels.positions).float()
-    losses = cross_entropy(picked, batch.labels.ids, smoothing)
+    losses = cross_entropy(_picked(logits, batch).float(), batch.labels.ids, smoothing)
     return weights @ losses.smoothed, losses.nll.detach()
+
+
+def _picked(of_positions: Tensor, batch: Batch) -> Tensor:
+    """(B, T, f) features of a padded batch to the (L, f) where its labels are predicted."""
+    return of_positions.reshape(-1, of_positions.shape[-1]).index_select(0, batch.labels.positions)
 
 
 def choose_forward(model: PreTrainedModel, pad: int) -> Forward:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+BASE = "the base alone"
+"""The name of a share that no adapter takes part in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:

@@ -44,6 +44,11 @@ class Encoder:
         stop = _turn_end(tokenizer) if templated else _text_end(tokenizer)
         return cls(tokenizer, templated, separator, stop)
 
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Tokens on which generation stops: the last of every whole completion, and the end of text."""
+        return tuple(sorted({self.stop[-1], self.tokenizer.eos_token_id} - {None}))
+
     def text(self, turns: Sequence[Turn]) -> str:
         """The prompt as text, up to where the answer begins."""
         return _chat_text(self.tokenizer, turns, answer_follows=True) if self.templated else self._plain_text(turns)

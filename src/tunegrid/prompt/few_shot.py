@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tunegrid.config import require, schema
 from tunegrid.data import Example, Template, Turn
 from tunegrid.data.draw import order
+from tunegrid.data.mixture import TASK
 from tunegrid.errors import ConfigError
 from tunegrid.prompt import Prompt, asked, opened
 
@@ -68,7 +69,8 @@ class SolvedFirst(Prompt):
 
     def turns(self, template: Template, example: Example) -> tuple[Turn, ...]:
         """The system message, the solved examples other than this one, and what is asked."""
-        own = [solved for solved in self.solved if solved.task == example.task and solved.key != example.key]
+        tasks = (example.task, example.fields.get(TASK))  # a perturbed question's examples are those of its part
+        own = [solved for solved in self.solved if solved.task in tasks and solved.key != example.key]
         before = tuple(turn for solved in own[: self.shown] for turn in solved.turns)
         return opened(self.system, (*before, *asked(template, example)))
 

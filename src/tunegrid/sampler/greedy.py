@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
-from tunegrid.sampler import Sampler
+from tunegrid.sampler import Decoder
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @schema("sampler", "greedy")
 @dataclass(kw_only=True, slots=True)
-class Greedy(Sampler):
+class Greedy(Decoder):
     """The likeliest token at every step."""
 
     def __post_init__(self) -> None:

@@ -10,12 +10,11 @@ import torch
 from transformers import GenerationConfig
 
 from tunegrid.pack.pack import Pack
-from tunegrid.pack.route import Share
+from tunegrid.pack.route import BASE, Share
 
 PROMPT = 32
 """Tokens of the prompt."""
 ROUNDS = 5
-BASE = "the base alone"
 
 
 @dataclass(frozen=True, slots=True)

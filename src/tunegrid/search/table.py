@@ -46,7 +46,7 @@ def search_table(search: Search, how_to_run: str) -> Table:
     ]
     return replace(
         relabelled(table, [f"{o.trial.number}: {spelled(shortened(o.trial.values))}" for o in best_first]),
-        row_key="trial",
+        row_keys=("trial",),
         missing=tuple(missing_lines(trials, search, how_to_run)),
         notes=(*notes, *table.notes),
     )

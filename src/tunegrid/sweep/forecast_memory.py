@@ -7,22 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tunegrid.cell.cell import Cell
+from tunegrid.cell.identity import schema_name
 from tunegrid.data.row_lengths import RowLengths
 from tunegrid.hardware import Strategy
 from tunegrid.method import Weights
 from tunegrid.method.base import Base
-from tunegrid.method.full import Full
-from tunegrid.method.lora import Lora
 from tunegrid.model.activations import Stream, blocks
-from tunegrid.model.count import adapted, lora_count, parameter_count
+from tunegrid.model.count import parameter_count
+from tunegrid.model.footprint import Footprint
 from tunegrid.model.memory import (
     DTYPE_BYTES,
+    TRAINED_BYTES,
     Adapter,
     TrainingMemory,
     Workload,
-    full_memory,
-    lora_memory,
     loss_bytes,
+    training_memory,
 )
 from tunegrid.model.shapes import Shape, known_shapes
 from tunegrid.objective.sft import Keep, Sft
@@ -34,13 +34,11 @@ KERNEL_BYTES = {"float32": 0, "bfloat16": 300_000_000}
 """oneDNN's kernels on a CPU, once a few dozen passes have each brought a number of tokens of its own."""
 HEAP_SHARE = {"float32": 0.5, "bfloat16": 0.25}
 """What the C library's heap on a CPU holds on to beyond the tensors that come and go in a step, as a share of these."""
-FULL_HEAP_SHARE = 0.25
-"""The same in full training, which keeps no small adapters between the large tensors."""
+OWN_WEIGHTS_HEAP_SHARE = 0.25
+"""The same where the base's own weights are trained, which keeps no small adapters between the large tensors."""
 VALIDATION_ROWS = 32
 """Rows in a validation batch (`objective.sft_training.VALIDATION_ROWS`)."""
 PARTS = ("process", "weights", "gradients", "optimiser", "activations")
-TRAINED_BYTES = 4
-"""Of a trained parameter: always float32."""
 LAYER = re.compile(r".*?\.\d+\.")
 """What the names of a layer's modules begin with."""
 GATHERED_LAYERS = 2
@@ -82,8 +80,8 @@ def pack_memory(cells: Sequence[Cell], lengths: RowLengths, device: str, precisi
     if modules is None or blocks(values) is None:
         raise UnknownMemoryError(f"the architecture {values.get('model_type')!r} is not known")
     for cell in cells:
-        if not isinstance(cell.run.method, Base | Full | Lora) or not isinstance(cell.run.objective, Sft):
-            raise UnknownMemoryError(f"method={cell.run.method.kind} is not known to it")
+        if not isinstance(cell.run.objective, Sft):
+            raise UnknownMemoryError(f"objective={schema_name('objective', cell.run.objective)} is not known to it")
     own_precision = precision if cells[0].run.method.base_weights() is Weights.hardware else "float32"
     state = _State(cells, lengths, device, own_precision, values, modules)
     moments = state.moments()
@@ -106,7 +104,7 @@ class _State:
     def moments(self) -> Iterator[PackMemory]:
         """Those at which memory can be at its peak."""
         training = [cell for cell in self.cells if not isinstance(cell.run.method, Base)]
-        trained = [self._trained(cell) for cell in training]
+        trained = [self._footprint(cell).trained for cell in training]
         load = self._workload(validation_pass(self.cells[0], VALIDATION_ROWS, self.lengths))
         logits = loss_bytes(self.values, DTYPE_BYTES[self.precision], False, load)
         if not training:
@@ -135,7 +133,7 @@ class _State:
         own, kept = moment.training, moment.kept
         shares = replace(own, weights=own.weights - base + base // ranks)
         in_pass = replace(shares, weights=shares.weights + gathered)
-        if isinstance(self.cells[0].run.method, Full):
+        if self._footprint(self.cells[0]).of_base:
             shares = replace(shares, gradients=own.gradients // ranks, optimizer=own.optimizer // ranks)
             whole = gathered if own.gradients else 0
             in_pass = replace(shares, weights=in_pass.weights, gradients=shares.gradients + whole)
@@ -146,29 +144,21 @@ class _State:
     def _moment(self, memory: TrainingMemory, kept: int) -> PackMemory:
         if self.device != "cpu":
             return PackMemory(PROCESS_BYTES[self.device], memory, kept, 0)
-        share = FULL_HEAP_SHARE if isinstance(self.cells[0].run.method, Full) else HEAP_SHARE[self.precision]
+        share = OWN_WEIGHTS_HEAP_SHARE if self._footprint(self.cells[0]).of_base else HEAP_SHARE[self.precision]
         process = PROCESS_BYTES["cpu"] + KERNEL_BYTES[self.precision]
         return PackMemory(process, memory, kept, int(share * memory.activations))
 
-    def _trained(self, cell: Cell) -> int:
-        method = cell.run.method
-        if isinstance(method, Lora):
-            return lora_count(adapted(self.modules, method.targets), method.rank)
-        return parameter_count(self.modules)
+    def _footprint(self, cell: Cell) -> Footprint:
+        return cell.run.method.footprint(self.modules)
 
     def _forward(self, training: Sequence[Cell], one: Pass) -> TrainingMemory:
         """At the end of a pass' forward, all gradients being there."""
         load = self._workload(one)
-        if isinstance(training[0].run.method, Full):
-            return full_memory(self.values, self.modules, self.precision, load)
-        adapters = [self._adapter(cell, one.tokens.get(place, 0) / one.size) for place, cell in enumerate(training)]
+        adapters = [
+            Adapter(self._footprint(cell), one.tokens.get(place, 0) / one.size) for place, cell in enumerate(training)
+        ]
         how = training[0].run.method.quantisation()
-        return lora_memory(self.values, self.modules, self.precision, load, adapters, how)
-
-    def _adapter(self, cell: Cell, share: float) -> Adapter:
-        method = cell.run.method
-        assert isinstance(method, Lora)
-        return Adapter(adapted(self.modules, method.targets), method.rank, method.dropout > 0, share)
+        return training_memory(self.values, self.modules, self.precision, load, adapters, how)
 
     def _workload(self, one: Pass) -> Workload:
         if not any(block.decoder for block in blocks(self.values) or ()):
@@ -180,8 +170,8 @@ class _State:
 
     def _embedding_gradient(self) -> int:
         """Of a trained embedding that is the head too: it is made whole before it is added to the head's."""
-        whole = isinstance(self.cells[0].run.method, Full)
-        return TRAINED_BYTES * self.modules[0].parameters if whole else 0
+        head = self._footprint(self.cells[0]).head
+        return TRAINED_BYTES * self.modules[0].parameters if head else 0
 
 
 def gathered_parameters(modules: Sequence[Shape]) -> int:

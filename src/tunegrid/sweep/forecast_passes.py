@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tunegrid.cell.cell import Cell
 from tunegrid.data.row_lengths import RowLengths
+from tunegrid.method.virtual_tokens import VirtualTokens
 from tunegrid.model.activations import FUSED_FROM
 from tunegrid.objective.cut import cut
 from tunegrid.objective.row_order import rows_of_step
@@ -109,5 +110,10 @@ def _cut(cells: Sequence[Cell], rows: Sequence[Sequence[int]], lengths: RowLengt
         found.append(Pass())
         for piece in pieces:
             for prompt, completion in sides[piece.cell][piece.rows]:
-                found[-1].add(piece.cell, prompt, completion)
+                found[-1].add(piece.cell, _virtual_tokens(cells[piece.cell]) + prompt, completion)
     return found
+
+
+def _virtual_tokens(cell: Cell) -> int:
+    """In front of each of its rows; a step is cut before they are put there."""
+    return cell.run.method.tokens if isinstance(cell.run.method, VirtualTokens) else 0

@@ -30,13 +30,14 @@ class PackTime:
     training: float
     validation: float
     generation: float
+    forgetting: float
     cells: int
     """Finished cells that this was learned from."""
 
     @property
     def total(self) -> float:
         """From the start of the process to its end."""
-        return START_S + self.preparing + self.training + self.validation + self.generation
+        return START_S + self.preparing + self.training + self.validation + self.generation + self.forgetting
 
 
 def finished_cells(output_root: Path) -> list[Result]:
@@ -62,11 +63,13 @@ def pack_time(
     tokens = sum(objective_of(cell).steps * objective_of(cell).batch_size for cell in training) * lengths.mean
     validation = [_median(alike, _of_validation(cell, lengths.validation)) for cell in cells]
     generation = [_median(_like(cell, alike), _of_generation(cell, lengths.questions)) for cell in cells]
+    forgetting = [_median(_like(cell, alike), _of_forgetting(cell)) for cell in cells]
     return PackTime(
         preparing=_median(alike, lambda result: _times(result.cost.preparing_s, result.cost.pack_size)) or 0.0,
         training=tokens / rate if rate else 0.0,
         validation=sum(seconds or 0.0 for seconds in validation),
         generation=sum(seconds or 0.0 for seconds in generation),
+        forgetting=sum(seconds or 0.0 for seconds in forgetting),
         cells=len(same),
     )
 
@@ -107,13 +110,28 @@ def _of_validation(cell: Cell, rows: int) -> Callable[[Result], float | None]:
 
 def _of_generation(cell: Cell, rows: int) -> Callable[[Result], float | None]:
     """Seconds of the cell's answers, by what an answer of at most so many tokens took in a result."""
-    sampler = cell.run.sampler
-    own = sampler.max_new_tokens * sampler.rows_per_prompt()
+    own = _most_tokens(cell.config)
 
     def seconds(result: Result) -> float | None:
-        settings = result.config["sampler"]
-        there = settings["max_new_tokens"] * settings.get("beams", 1)
+        there = _most_tokens(result.config)
+        if not own or not there:  # an answer that is chosen is like no answer that is decoded
+            return _times(_share(cell, result, "test_rows", rows), result.cost.generation_s) if own == there else None
         return _times(_share(cell, result, "test_rows", rows), result.cost.generation_s, own / there)
+
+    return seconds
+
+
+def _most_tokens(config: Any) -> int:
+    """That an answer takes at most, in all of its beams; 0 where it is chosen from given ones."""
+    settings = config["sampler"]
+    return int(settings.get("max_new_tokens", 0) * settings.get("beams", 1))
+
+
+def _of_forgetting(cell: Cell) -> Callable[[Result], float | None]:
+    """Seconds of what the cell is asked before and after training, by what the same took in a result."""
+
+    def seconds(result: Result) -> float | None:
+        return result.cost.forgetting_s if result.config.get("forgetting") == cell.config["forgetting"] else None
 
     return seconds
 

@@ -73,7 +73,7 @@ def run_job(config: DictConfig) -> None:
     else:
         run.sweep.retry = Retry.all  # who asks for one cell wants it run
         cells = [Cell.of(run)]
-        check(run.data)  # a broken data file is refused here, before torch is imported
+        run.sampler.check(check(run.data).test)  # a broken data file is refused here, before torch is imported
         run_cells(cells)
     failed = [cell for cell in cells if cell.status() is not Status.DONE]
     if failed:

@@ -67,9 +67,10 @@ def check_data(grid: Grid) -> None:
     """Read every data set of the grid once, so that a broken file is refused before anything runs."""
     seen: list[Any] = []
     for cell in grid.cells:
-        if cell.config["data"] not in seen:
-            seen.append(cell.config["data"])
-            check(cell.run.data)
+        asked = (cell.config["data"], cell.config["sampler"])
+        if asked not in seen:
+            seen.append(asked)
+            cell.run.sampler.check(check(cell.run.data).test)
 
 
 def launch(launcher: Launcher, packs: Sequence[PackPlan]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from tunegrid.cell.result import Cost
 from tunegrid.errors import ConfigError, DataError
-from tunegrid.metrics.combine import Combine, measure
+from tunegrid.metrics import Score
+from tunegrid.metrics.combine import corpus_value, measure
 from tunegrid.table.cells import CellRecord, setting
 from tunegrid.table.choose import Choice, choose
 from tunegrid.table.model import Entry, RowHead, ScoreColumn, Standing, Table, Verdict
@@ -35,7 +36,25 @@ class _Beside:
         return self.published.scale(score) if self.published else 1.0
 
     def value(self, row: Row, score: str) -> float | None:
-        return self.published.value(str(row.value), score) if self.published and not row.is_base else None
+        return self.published.value(row.name, score) if self.published and not row.is_base else None
+
+    def spread(self, row: Row, score: str) -> str | None:
+        return self.published.spread(row.name, score) if self.published and not row.is_base else None
+
+    def others(self, rows: Sequence[Row], score: str) -> tuple[tuple[str, str], ...]:
+        ours = {row.name for row in rows if not row.is_base}
+        return self.published.others(score, ours) if self.published else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a row's estimate is."""
+
+    column: Column
+    """Of the rows that are compared with each other."""
+    index: int
+    best: int | None
+    """None where nothing is compared."""
 
 
 def build_table(
@@ -53,22 +72,22 @@ def build_table(
         states = ", ".join(sorted({cell.status.value for cell in cells})) or "the grid is empty"
         raise ConfigError(f"{experiment}: none of its {len(cells)} cells is done ({states}); run: {command}")
     choice = choose(cells, spec.choose) if spec.choose else Choice(tuple(cells), ())
-    every = group_rows(choice.cells, spec.row)
+    every = group_rows(choice.cells, spec.row_keys)
     rows = tuple(row for row in every if row.done)
     protocol = build_protocol(rows, spec, published)
     beside = _Beside(published, not protocol.published_differences)
     columns = tuple(_column(name, rows, beside) for name in spec.columns)
-    x_key = spec.figure.x if spec.figure else spec.row
+    x_key = spec.figure.x if spec.figure else spec.row_keys[0]
     heads = tuple(_head(row, x_key, protocol.differing) for row in rows)
     return Table(
         experiment=experiment,
         title=spec.title,
-        row_key=spec.row,
+        row_keys=spec.row_keys,
         x_key=x_key,
         rows=heads,
         columns=columns,
-        missing=missing_lines(group_rows(cells, spec.row), command),
-        notes=(*table_notes(rows, columns, heads), *choice.notes),
+        missing=missing_lines(group_rows(cells, spec.row_keys), command),
+        notes=(*table_notes(rows, columns, heads, spec.row_keys[:-1]), *choice.notes),
         protocol=protocol,
     )
 
@@ -80,6 +99,7 @@ def _head(row: Row, x_key: str, differing: Sequence[str]) -> RowHead:
     return RowHead(
         label=row.label,
         x=None if number is None else float(number),
+        values=row.values,
         series=row.series,
         is_base=row.is_base,
         cost=cost,
@@ -97,25 +117,20 @@ def _mean_cost(costs: Sequence[Cost]) -> Cost:
 
 
 def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
-    combine = measure(name).combine
-    repeats = [_repeats(name, row, combine) for row in rows]
-    counted = [index for index, repeat in enumerate(repeats) if repeat is not None]
-    together = _can_be_compared([rows[index] for index in counted], [repeats[index] for index in counted])
-    groups = [counted] if together else [[index] for index in counted]
+    repeats = [_repeats(name, row) for row in rows]
     lower, scale = not measure(name).higher_is_better, beside.scale(name)
-    places: dict[int, tuple[Column, int]] = {}
-    for group in groups:
-        if group:
-            estimated = estimate_column([repeat for i in group if (repeat := repeats[i]) is not None], combine)
-            places.update({index: (estimated, place) for place, index in enumerate(group)})
-    is_known = together and len(counted) > 1 and bool(np.isfinite(places[counted[0]][0].p_values).all())
-    best = _best(places, lower) if is_known else None
-    entries = tuple(
-        _entry(name, row, places.get(i), places.get(best) if best is not None else None, beside)
-        for i, row in enumerate(rows)
-    )
+    places: dict[int, _Place] = {}
+    noises = []
+    for group in _compared(rows, repeats):
+        estimated = estimate_column([repeat for i in group if (repeat := repeats[i]) is not None], measure(name))
+        is_known = len(group) > 1 and bool(np.isfinite(estimated.p_values).all())
+        best = _best(estimated, lower) if is_known else None
+        places.update({index: _Place(estimated, place, best) for place, index in enumerate(group)})
+        noises.append(estimated.noise)
+    entries = tuple(_entry(name, row, places.get(i), beside) for i, row in enumerate(rows))
     printed = beside.published.decimals(name) if beside.published else 0
-    noise = places[counted[0]][0].noise if together and counted else None
+    degrees = sum(noise.degrees for noise in noises)
+    variance = sum(noise.degrees * noise.variance for noise in noises) / max(degrees, 1)
     return ScoreColumn(
         name=name,
         scale=scale,
@@ -123,24 +138,38 @@ def _column(name: str, rows: Sequence[Row], beside: _Beside) -> ScoreColumn:
         published_decimals=printed,
         lower_is_better=lower,
         entries=entries,
-        seed_deviation=scale * math.sqrt(noise.variance) if noise is not None and noise.degrees else None,
-        degrees=noise.degrees if noise is not None else 0,
+        published_only=beside.others(rows, name),
+        seed_deviation=scale * math.sqrt(variance) if degrees else None,
+        degrees=degrees,
     )
 
 
-def _repeats(name: str, row: Row, combine: Combine) -> Repeats | None:
+def _repeats(name: str, row: Row) -> Repeats | None:
     """The row's statistics, or None unless all of its scored cells have them. Raises `DataError` if files disagree."""
     scored = [cell for cell in row.done if cell.score(name) is not None]
     if not scored or any(name not in cell.statistics for cell in scored):
         return None
     for cell in scored:
-        value, recorded = float(combine(cell.statistics[name].sum(axis=0))), cell.score(name) or 0.0
+        value, recorded = corpus_value(Score(name, cell.statistics[name])), cell.score(name) or 0.0
         if not math.isclose(value, recorded, rel_tol=FULL_PRECISION_TOLERANCE, abs_tol=1e-9):
             found = f"result.json says {name} {recorded:.6g}, samples.json {value:.6g}"
             raise DataError(f"cells/{cell.id}: {found}; rerun it with force=true")
     if len({len(cell.statistics[name]) for cell in scored}) > 1:
         return None
     return Repeats(tuple(cell.statistics[name] for cell in scored), row.is_base)
+
+
+def _compared(rows: Sequence[Row], repeats: Sequence[Repeats | None]) -> list[list[int]]:
+    """The rows with statistics, by place: those that are compared with each other together, any other one alone."""
+    blocks: dict[str, list[int]] = {}
+    for place, (row, repeat) in enumerate(zip(rows, repeats, strict=True)):
+        if repeat is not None:
+            blocks.setdefault(str(row.values[:-1]), []).append(place)
+    groups = []
+    for block in blocks.values():
+        together = _can_be_compared([rows[place] for place in block], [repeats[place] for place in block])
+        groups += [block] if together else [[place] for place in block]
+    return groups
 
 
 def _can_be_compared(rows: Sequence[Row], repeats: Sequence[Repeats | None]) -> bool:
@@ -155,36 +184,32 @@ def _can_be_compared(rows: Sequence[Row], repeats: Sequence[Repeats | None]) -> 
     return len(counts) <= 1 and len(data) <= 1
 
 
-def _best(places: dict[int, tuple[Column, int]], lower_is_better: bool) -> int:
-    values = {index: column.estimates[place].value for index, (column, place) in places.items()}
-    return min(values, key=lambda index: values[index] if lower_is_better else -values[index])
+def _best(column: Column, lower_is_better: bool) -> int:
+    values = [estimate.value for estimate in column.estimates]
+    return values.index(min(values) if lower_is_better else max(values))
 
 
-def _entry(
-    name: str,
-    row: Row,
-    place: tuple[Column, int] | None,
-    best: tuple[Column, int] | None,
-    beside: _Beside,
-) -> Entry:
+def _entry(name: str, row: Row, place: _Place | None, beside: _Beside) -> Entry:
     scale, theirs = beside.scale(name), beside.value(row, name)
     if place is None:
         values = [value for cell in row.done if (value := cell.score(name)) is not None]
         mean = scale * sum(values) / len(values) if values else None
         return Entry(
             row=row.label, value=mean, half_width=None, seeds=len(values), items=None, published=theirs,
+            published_spread=beside.spread(row, name),
             verdict=Verdict.NONE if beside.is_same_protocol or None in (mean, theirs) else Verdict.OTHER_PROTOCOL,
             standing=Standing.UNKNOWN, p_value=None,
         )  # fmt: skip
-    column, index = place
-    estimate = column.estimates[index]
+    estimate = place.column.estimates[place.index]
     value = scale * estimate.value
     half = scale * estimate.half_width if math.isfinite(estimate.half_width) else None
-    p_value = float(column.p_values[index, best[1]]) if best is not None and best[1] != index else None
+    compared = place.best is not None and place.best != place.index
+    p_value = float(place.column.p_values[place.index, place.best]) if compared else None
     return Entry(
         row=row.label, value=value, half_width=half, seeds=estimate.seeds, items=estimate.items, published=theirs,
+        published_spread=beside.spread(row, name),
         verdict=verdict(theirs, value, half, beside.is_same_protocol),
-        standing=_standing(best is not None, p_value), p_value=p_value,
+        standing=_standing(place.best is not None, p_value), p_value=p_value,
     )  # fmt: skip
 
 

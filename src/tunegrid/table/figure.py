@@ -1,4 +1,4 @@
-"""A score against a setting, as curves, or against a cost, as points with the front of the best.
+"""A score against a setting, as curves, against a cost, as points with the front of the best, or as a heat map.
 
 Intervals, the published line, the untrained line and the noise between seeds are there too. PNG and SVG, fixed bytes.
 """
@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from tunegrid.table.layout import number, short_key
+from tunegrid.table.heat_map import draw_heat_map, is_heat_map, places_of
+from tunegrid.table.layout import number, row_heading, short_key
 from tunegrid.table.model import ScoreColumn, Table
+from tunegrid.table.palette import PALETTE
+from tunegrid.table.point_names import Named, name_points
 from tunegrid.table.spec import COST
 
 if TYPE_CHECKING:
@@ -22,26 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """Colours of one figure; each is used for one thing only, so that a style sheet can replace it."""
-
-    ink: str
-    faint: str
-    ours: tuple[str, ...]
-    published: str
-    base: str
-
-
-PALETTE = Palette(
-    ink="#222222",
-    faint="#d9d9d9",
-    ours=("#0072b2", "#009e73", "#cc79a7", "#e69f00"),
-    published="#d55e00",
-    base="#767676",
-)
-"""Okabe & Ito's colours, told apart with every common colour vision; shapes and line styles differ too."""
-TITLE_WIDTH = 90
+TITLE_WIDTH = 80
 """Characters in a line of the title."""
 MOST_TICKS = 14
 """More places than that get matplotlib's own ticks."""
@@ -69,7 +53,8 @@ def to_svg(table: Table, score: str) -> str:
         mpl.rcParams["svg.hashsalt"] = f"tunegrid-{score}"
         figure = _draw(table, table.column(score), is_titled=False)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _inline(buffer.getvalue(), f"{table.column(score).heading} against {short_key(table.x_key)}")
+    against = row_heading(table) if is_heat_map(table) else short_key(table.x_key)
+    return _inline(buffer.getvalue(), f"{table.column(score).heading} against {against}")
 
 
 @contextmanager
@@ -88,7 +73,9 @@ def _style() -> Iterator[None]:
 
 
 def has_figure(table: Table, column: ScoreColumn) -> bool:
-    """Whether there is a curve to draw: two places on the horizontal axis."""
+    """Whether there is something to draw: two places on the horizontal axis, or in a heat map."""
+    if is_heat_map(table):
+        return len(places_of(table, column)) > 1
     places = {head.x for head, entry in zip(table.rows, column.entries, strict=True) if entry.value is not None}
     return len(places - {None}) > 1
 
@@ -120,6 +107,12 @@ def _draw(table: Table, column: ScoreColumn, is_titled: bool = True) -> "Figure"
     figure = Figure(figsize=(6.4, 4.0))
     figure.subplots_adjust(left=0.12, right=0.985, bottom=0.19, top=0.97 - 0.05 * len(title))
     axes = figure.add_subplot()
+    (draw_heat_map if is_heat_map(table) else _draw_curves)(axes, table, column)
+    figure.text(0.01, 0.985, "\n".join(title), fontsize=10, ha="left", va="top")
+    return figure
+
+
+def _draw_curves(axes: "Axes", table: Table, column: ScoreColumn) -> None:
     points = _points(table, column)
     _draw_published(axes, table, column)
     if table.x_key.startswith(COST):
@@ -130,8 +123,6 @@ def _draw(table: Table, column: ScoreColumn, is_titled: bool = True) -> "Figure"
     _draw_base(axes, table, column)
     _draw_noise(axes, column)
     _finish(axes, table, column, sorted({point.x for point in points}))
-    figure.text(0.01, 0.985, "\n".join(title), fontsize=10, ha="left", va="top")
-    return figure
 
 
 def _draw_series(axes: "Axes", points: list[_Point], series: str, index: int) -> None:
@@ -147,13 +138,12 @@ def _draw_series(axes: "Axes", points: list[_Point], series: str, index: int) ->
 
 
 def _draw_front(axes: "Axes", points: list[_Point], column: ScoreColumn) -> None:
-    """Each row as a point with its name, and a step along those that nothing cheaper beats."""
+    """Each row as a point, and a step along those that nothing cheaper beats."""
     for point in points:
         low, high = point.interval or (point.value, point.value)
         spread = [[point.value - low], [high - point.value]]
         label = "ours, 95 % interval"
         axes.errorbar(point.x, point.value, spread, fmt="o", color=PALETTE.ours[0], markersize=5, label=label, zorder=3)
-        axes.annotate(point.label, (point.x, point.value), (5, 4), textcoords="offset points", fontsize=7)
     front = pareto_front([(point.x, -point.value if column.lower_is_better else point.value) for point in points])
     x, y = ([getattr(points[place], name) for place in front] for name in ("x", "value"))
     axes.plot(x, y, drawstyle="steps-post", color=PALETTE.ours[1], linestyle="--", label="Pareto front", zorder=2)
@@ -223,6 +213,9 @@ def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=PALETTE.faint, linewidth=0.6)
     axes.set_axisbelow(True)
+    if is_cost:
+        points = _points(table, column)
+        name_points(axes, [Named(p.x, p.value, *(p.interval or (p.value, p.value)), p.label) for p in points])
     handles, labels = axes.get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
     axes.figure.legend(named.values(), named.keys(), frameon=False, fontsize=8, ncols=4, loc="lower center")

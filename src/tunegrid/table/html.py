@@ -1,4 +1,4 @@
-"""The table as one HTML file: no script, no network, curves inside."""
+"""The table as one HTML file: no script, no network, figures inside."""
 
 from importlib.resources import files
 
@@ -8,7 +8,7 @@ from tunegrid.table.model import Table
 
 
 def to_html(table: Table) -> str:
-    """Scores, curves, comparison with published numbers, costs and the whole protocol, in light and dark."""
+    """Scores, figures, comparison with published numbers, costs and the whole protocol, in light and dark."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 

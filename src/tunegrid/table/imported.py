@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -65,15 +66,21 @@ def _test_accuracy(metrics: Sequence[dict[str, Any]]) -> float:
 
 
 def imported_grid(runs: Sequence[ImportedRun], reference: str | None) -> Grid:
-    """Each run's accuracy with its binomial interval, and whether it can be told from the reference (or the best)."""
+    """Each run's accuracy with its binomial interval, and whether it can be told from the reference (or the best).
+
+    The best is chosen from the same data, so that all pairs of runs then count as comparisons, as in tables of ours.
+    """
     names = [run.name for run in runs]
     if reference is not None and reference not in names:
         raise ConfigError(f"--reference: {unknown('run', reference, names)}")
     place = 0 if reference is None else names.index(reference)
-    p_values = adjusted([two_proportions(run.accuracy, runs[place].accuracy, ITEMS) for run in runs], place)
+    shares = [run.accuracy for run in runs]
+    p_values = from_first(shares) if reference is None else from_reference(shares, place)
     header = ("run", "accuracy ± 95 %", f"from {runs[place].name}", "told apart", "trained", "peak", "training", "file")
     rows = [_row(run, runs[place], p) for run, p in zip(runs, p_values, strict=True)]
-    return Grid(f"{len(runs)} runs, one seed each, {ITEMS:,} test items", header, tuple(rows))
+    compared = "all pairs" if reference is None else f"{len(runs) - 1} comparisons"
+    title = f"{len(runs)} runs, one seed each, {ITEMS:,} test items; corrected for {compared} (Holm)"
+    return Grid(title, header, tuple(rows))
 
 
 def _row(run: ImportedRun, reference: ImportedRun, p: float) -> tuple[Text, ...]:
@@ -105,7 +112,14 @@ def two_proportions(one: float, other: float, items: int) -> float:
     return p_value(one - other, 2 * pooled * (1 - pooled) / items, 0.0, 0)
 
 
-def adjusted(p_values: Sequence[float], own: int) -> list[float]:
-    """Holm's adjustment of all p-values but that at place `own`, which stays."""
-    others = holm([*p_values[:own], *p_values[own + 1 :]]).tolist()
-    return [*others[:own], p_values[own], *others[own:]]
+def from_reference(shares: Sequence[float], own: int) -> list[float]:
+    """Adjusted p-values of each share's difference from that at `own`, which was named beforehand; its own is 1."""
+    others = holm([two_proportions(share, shares[own], ITEMS) for i, share in enumerate(shares) if i != own]).tolist()
+    return [*others[:own], 1.0, *others[own:]]
+
+
+def from_first(shares: Sequence[float]) -> list[float]:
+    """The same from the first share, which is the best: among the p-values of all pairs."""
+    pairs = list(combinations(range(len(shares)), 2))  # those with the first come first
+    p_values = holm([two_proportions(shares[one], shares[other], ITEMS) for one, other in pairs]).tolist()
+    return [1.0, *p_values[: len(shares) - 1]]

@@ -44,7 +44,7 @@ def with_interval(entry: Entry, decimals: int) -> str:
 
 def score_grid(table: Table) -> Grid:
     """All scores with their intervals, best and tied rows marked."""
-    header = (short_key(table.row_key), *(column.heading for column in table.columns))
+    header = (row_heading(table), *(column.heading for column in table.columns))
     rows = []
     for index, head in enumerate(table.rows):
         entries = (_marked(column.entries[index], column) for column in table.columns)
@@ -53,24 +53,30 @@ def score_grid(table: Table) -> Grid:
 
 
 def published_grids(table: Table) -> tuple[Grid, ...]:
-    """One grid per score that has both published values and ours: published, ours, difference, verdict."""
-    shown = [column for column in table.columns if any(entry.difference is not None for entry in column.entries)]
+    """One grid per score that was published: published, ours, difference, verdict; rows that are not ours come last."""
+    shown = [c for c in table.columns if c.published_only or any(e.difference is not None for e in c.entries)]
     return tuple(_published_grid(table, column) for column in shown)
 
 
 def _published_grid(table: Table, column: ScoreColumn) -> Grid:
-    header = (short_key(table.row_key), "published", "ours ± 95 %", "difference", "verdict")
+    header = (row_heading(table), "published", "ours ± 95 %", "difference", "verdict")
     rows = tuple(
         (
             Text(entry.row),
-            Text(number(entry.published, column.published_decimals)),
+            Text(_published(entry, column)),
             _marked(entry, column),
             Text(number(entry.difference, column.decimals, is_signed=True)),
             Text(entry.verdict.value if entry.verdict is not Verdict.NONE else NOTHING),
         )
         for entry in column.entries
     )
-    return Grid(column.heading, header, rows)
+    others = tuple((Text(row), Text(value), *(Text(NOTHING),) * 3) for row, value in column.published_only)
+    return Grid(column.heading, header, rows + others)
+
+
+def _published(entry: Entry, column: ScoreColumn) -> str:
+    value = number(entry.published, column.published_decimals)
+    return value if entry.published_spread is None else f"{value} ({entry.published_spread})"
 
 
 def _marked(entry: Entry, column: ScoreColumn) -> Text:
@@ -91,6 +97,7 @@ TIMES: tuple[tuple[str, Show], ...] = (
     ("cells in pack", lambda cost: count(cost.pack_size)),
     ("evaluation", lambda cost: duration(cost.evaluation_s)),
     ("generation", lambda cost: duration(cost.generation_s)),
+    ("forgetting", lambda cost: duration(cost.forgetting_s)),
     ("steps", lambda cost: count(cost.steps)),
     ("tokens/s", lambda cost: count(cost.tokens_per_second)),
     ("per token decoded", lambda cost: milliseconds(cost.token_latency_s)),
@@ -118,7 +125,7 @@ def _cost_grid(table: Table, title: str, columns: tuple[tuple[str, Show], ...]) 
     """The columns in which some row has something to show."""
     columns = tuple(column for column in columns if any(column[1](head.cost) != NOTHING for head in table.rows))
     rows = tuple((Text(head.label), *(Text(show(head.cost)) for _, show in columns)) for head in table.rows)
-    return Grid(title, (short_key(table.row_key), *(name for name, _ in columns)), rows)
+    return Grid(title, (row_heading(table), *(name for name, _ in columns)), rows)
 
 
 def difference_grid(table: Table) -> Grid | None:
@@ -132,7 +139,7 @@ def varying_grid(table: Table) -> Grid | None:
     """The settings in which rows differ."""
     if not table.protocol.differing:
         return None
-    header = (short_key(table.row_key), *table.protocol.differing)
+    header = (row_heading(table), *table.protocol.differing)
     rows = tuple((Text(head.label), *map(Text, head.differing)) for head in table.rows)
     return Grid("Settings that differ between rows", header, rows)
 
@@ -143,9 +150,15 @@ def shared_grid(table: Table) -> Grid:
     return Grid("Settings that all cells share", ("setting", "value"), rows)
 
 
+def row_heading(table: Table) -> str:
+    """What stands above the rows' names."""
+    return ", ".join(map(short_key, table.row_keys))
+
+
 def short_key(key: str) -> str:
-    """`method.rank` → `rank`."""
-    return key.rpartition(".")[2]
+    """`method.rank` → `rank`, `method.kind` → `method`."""
+    group, _, last = key.rpartition(".")
+    return group.rpartition(".")[2] if group and last in ("kind", "name") else last
 
 
 def duration(seconds: float | None) -> str:

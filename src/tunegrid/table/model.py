@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from tunegrid.cell.result import Cost
 
@@ -39,6 +40,8 @@ class Entry:
     seeds: int
     items: int | None
     published: float | None
+    published_spread: str | None
+    """As printed behind the published number; the notes say what it is."""
     verdict: Verdict
     standing: Standing
     p_value: float | None
@@ -73,6 +76,8 @@ class ScoreColumn:
     """Digits behind the point that were published."""
     lower_is_better: bool
     entries: tuple[Entry, ...]
+    published_only: tuple[tuple[str, str], ...]
+    """Published rows that are not among ours, and their numbers as printed."""
     seed_deviation: float | None
     """Standard deviation between seeds of one run, pooled over rows; None where no row has two seeds."""
     degrees: int
@@ -92,6 +97,8 @@ class RowHead:
     label: str
     x: float | None
     """The place on the figures' horizontal axis; None for the untrained model and where the key holds no number."""
+    values: tuple[Any, ...]
+    """Of `Table.row_keys`."""
     series: str
     is_base: bool
     cost: Cost
@@ -124,8 +131,8 @@ class Table:
 
     experiment: str
     title: str
-    row_key: str
-    """The config key that makes the rows."""
+    row_keys: tuple[str, ...]
+    """The config keys that make the rows; the last is compared where the others are the same."""
     x_key: str
     """The config key along the figures' horizontal axis."""
     rows: tuple[RowHead, ...]

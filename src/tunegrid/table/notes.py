@@ -37,9 +37,16 @@ def _state(cell: CellRecord) -> str:
     return cell.status.value + (f" ({error.message})" if error is not None else "")
 
 
-def table_notes(rows: Sequence[Row], columns: Sequence[ScoreColumn], heads: Sequence[RowHead]) -> tuple[str, ...]:
-    """Notes under the table, in reading order."""
-    lines = [*_interval_notes(rows, columns), *_comparison_notes(columns), *_unavailable_notes(rows, columns)]
+def table_notes(
+    rows: Sequence[Row], columns: Sequence[ScoreColumn], heads: Sequence[RowHead], same: Sequence[str]
+) -> tuple[str, ...]:
+    """Notes under the table, in reading order. `same`: the row keys that are alike in rows that are compared."""
+    within = f" of the same {' and '.join(same)}" if same else ""
+    lines = [
+        *_interval_notes(rows, columns, within),
+        *_comparison_notes(columns, within),
+        *_unavailable_notes(rows, columns),
+    ]
     if any((head.cost.pack_size or 1) > 1 for head in heads):
         lines.append(
             "Cells of a pack ran together. Times are a cell's share (of training by its tokens, of the rest in equal "
@@ -48,7 +55,7 @@ def table_notes(rows: Sequence[Row], columns: Sequence[ScoreColumn], heads: Sequ
     return tuple(lines)
 
 
-def _interval_notes(rows: Sequence[Row], columns: Sequence[ScoreColumn]) -> list[str]:
+def _interval_notes(rows: Sequence[Row], columns: Sequence[ScoreColumn], within: str) -> list[str]:
     known = [column for column in columns if any(entry.half_width is not None for entry in column.entries)]
     if not known:
         return ["No score has per-instance statistics, so none has an interval."]
@@ -56,8 +63,8 @@ def _interval_notes(rows: Sequence[Row], columns: Sequence[ScoreColumn]) -> list
     if repeated:
         degrees = ", ".join(sorted({str(column.degrees) for column in repeated}, key=int))
         lines = [
-            "± is half a 95 % interval over test items (bootstrap) and seeds (variance pooled over rows, "
-            f"{degrees} degree{'s' if degrees != '1' else ''} of freedom)."
+            "± is half a 95 % interval over test items (bootstrap) and seeds (variance pooled over rows"
+            f"{within}, {degrees} degree{'s' if degrees != '1' else ''} of freedom{' in all' if within else ''})."
         ]
         single = [row.label for row in rows if not row.is_base and len(row.done) == 1]
         if single:
@@ -79,13 +86,14 @@ def _items(column: ScoreColumn) -> int:
     return min(entry.items for entry in column.entries if entry.items is not None)
 
 
-def _comparison_notes(columns: Sequence[ScoreColumn]) -> list[str]:
+def _comparison_notes(columns: Sequence[ScoreColumn], within: str) -> list[str]:
     lines = []
     standings = {entry.standing for column in columns for entry in column.entries}
     if Standing.BEST in standings:
+        among = f" among rows{within}" if within else ""
         lines.append(
-            f"Bold: best of its column. {TIED_MARK}: cannot be told apart from the best (paired bootstrap over test "
-            "items, Holm's correction over all pairs of the column, 5 %)."
+            f"Bold: best of its column{among}. {TIED_MARK}: cannot be told apart from the best (paired bootstrap over "
+            f"test items, Holm's correction over all pairs of the column{among}, 5 %)."
         )
     unpaired = [
         column.name

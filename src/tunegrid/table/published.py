@@ -3,20 +3,36 @@
 # source: Author et al. 2021, Table 18
 # scale BLEU: 100                       published = scale × our score
 # protocol model.name: gpt2_medium      compared with the cells' config; `a | b` where sources disagree
+# spread: what stands in brackets behind a number, for example the standard deviation over 5 seeds
 # unknown: how many seeds a row averages
 # note: anything else a reader should know
 row,val_loss,BLEU
-1,1.23,68.72
+1,1.23,68.72 (0.4)
 """
 
 import csv
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from tunegrid.errors import DataError
+
+NUMBER = re.compile(r"(?P<value>[^ (]+)(?: \((?P<spread>[^)]+)\))?")
+"""A number, and its spread in brackets where one was printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One number as printed."""
+
+    value: str
+    spread: str | None = None
+
+    def __str__(self) -> str:
+        return self.value if self.spread is None else f"{self.value} ({self.spread})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +46,7 @@ class Published:
     """Config key → the values that count as the same protocol."""
     unknown: tuple[str, ...]
     notes: tuple[str, ...]
-    numbers: Mapping[tuple[str, str], str]
+    numbers: Mapping[tuple[str, str], Printed]
     """(row, score) → the number as printed."""
 
     def scale(self, score: str) -> float:
@@ -39,13 +55,23 @@ class Published:
 
     def value(self, row: str, score: str) -> float | None:
         """The published number, on its own scale; None where the table has none."""
-        text = self.numbers.get((row, score))
-        return None if text is None else float(text)
+        printed = self.numbers.get((row, score))
+        return None if printed is None else float(printed.value)
+
+    def spread(self, row: str, score: str) -> str | None:
+        """The number's spread as printed, None where there is none. The notes say what it is."""
+        printed = self.numbers.get((row, score))
+        return None if printed is None else printed.spread
+
+    def others(self, score: str, rows: Collection[str]) -> tuple[tuple[str, str], ...]:
+        """The rows with that score beside `rows`, in the order of the file, and their numbers."""
+        column = [(row, printed) for (row, name), printed in self.numbers.items() if name == score]
+        return tuple((row, str(printed)) for row, printed in column if row not in rows)
 
     def decimals(self, score: str) -> int:
         """The decimals that were printed; 0 where the table has no such column."""
-        texts = [text for (_, name), text in self.numbers.items() if name == score]
-        return max((len(text.partition(".")[2]) for text in texts), default=0)
+        values = [printed.value for (_, name), printed in self.numbers.items() if name == score]
+        return max((len(value.partition(".")[2]) for value in values), default=0)
 
 
 def read_published(path: Path | Traversable) -> Published:
@@ -70,11 +96,11 @@ def read_published(path: Path | Traversable) -> Published:
     return published
 
 
-def _numbers(path: Path | Traversable, table: list[tuple[int, list[str]]]) -> dict[tuple[str, str], str]:
+def _numbers(path: Path | Traversable, table: list[tuple[int, list[str]]]) -> dict[tuple[str, str], Printed]:
     if not table or table[0][1][0] != "row":
         raise DataError(f"{path}:{table[0][0] if table else 1}: the header must start with 'row', then name the scores")
     header = [name.strip() for name in table[0][1]]
-    numbers: dict[tuple[str, str], str] = {}
+    numbers: dict[tuple[str, str], Printed] = {}
     for number, entries in table[1:]:
         if len(entries) != len(header):
             raise DataError(
@@ -85,20 +111,28 @@ def _numbers(path: Path | Traversable, table: list[tuple[int, list[str]]]) -> di
             text = entry.strip()
             if not text:
                 continue
-            if not _is_number(text):
+            printed = _printed(text)
+            if printed is None:
                 raise DataError(f"{path}:{number}: {name} must be a number, got {text!r}; leave it empty if unknown")
             if (row, name) in numbers:
                 raise DataError(f"{path}:{number}: row {row!r} is there twice; keep one")
-            numbers[row, name] = text
+            numbers[row, name] = printed
     return numbers
 
 
+def _printed(text: str) -> Printed | None:
+    found = NUMBER.fullmatch(text)
+    if found is None or not all(map(_is_number, filter(None, found.groups()))):
+        return None
+    return Printed(found["value"], found["spread"])
+
+
 def _assemble(
-    path: Path | Traversable, comments: list[tuple[str, str]], numbers: dict[tuple[str, str], str]
+    path: Path | Traversable, comments: list[tuple[str, str]], numbers: dict[tuple[str, str], Printed]
 ) -> Published:
     scales: dict[str, float] = {}
     protocol: dict[str, tuple[str, ...]] = {}
-    texts: dict[str, list[str]] = {"source": [], "unknown": [], "note": []}
+    texts: dict[str, list[str]] = {"source": [], "spread": [], "unknown": [], "note": []}
     for key, value in comments:
         kind, _, name = key.partition(" ")
         if kind == "scale" and name:
@@ -112,11 +146,12 @@ def _assemble(
         else:
             raise DataError(
                 f"{path}: unknown comment {key!r}; write '# KEY: text' with KEY one of source, scale SCORE, "
-                "protocol NAME, unknown and note"
+                "protocol NAME, spread, unknown and note"
             )
-    return Published(
-        "; ".join(texts["source"]), scales, protocol, tuple(texts["unknown"]), tuple(texts["note"]), numbers
-    )
+    if not texts["spread"] and any(printed.spread for printed in numbers.values()):
+        raise DataError(f"{path}: numbers with a spread in brackets, but no '# spread: …' line; say there what it is")
+    notes = [*(f"in brackets: {text}" for text in texts["spread"]), *texts["note"]]
+    return Published("; ".join(texts["source"]), scales, protocol, tuple(texts["unknown"]), tuple(notes), numbers)
 
 
 def _is_number(text: str) -> bool:

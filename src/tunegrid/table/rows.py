@@ -10,8 +10,18 @@ from tunegrid.config import leaves
 from tunegrid.errors import ConfigError, unknown
 from tunegrid.table.cells import REPEAT_KEYS, CellRecord, setting
 
-OUTSIDE_RESULT = (*BOOKKEEPING, "hardware", "schema.hardware", "data.path", "model.path")
+OUTSIDE_RESULT = (
+    *BOOKKEEPING,
+    "hardware",
+    "schema.hardware",
+    "data.path",
+    "model.path",
+    "forgetting.text",
+    "forgetting.tasks",
+)
 """Config keys that cannot change a result; folders would also carry a machine's name into the table."""
+UNTRAINED = ("model.", "prompt.", "sampler.")
+"""What row keys begin with that also tell untrained models apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +29,11 @@ class Row:
     """The repeats of one configuration."""
 
     label: str
-    """What the row is called: the row key's value, and what else sets it apart from its namesakes."""
-    value: Any
-    """The row key's value; None for the untrained model and for methods without that key."""
+    """What the row is called: the row keys' values, and what else sets it apart from its namesakes."""
+    values: tuple[Any, ...]
+    """The row keys' values; None where a method has no such key, or it means nothing to the untrained model."""
     series: str
-    """What sets the row apart from others with the same value; empty where the value alone does."""
+    """What sets the row apart from others with the same values; empty where the values alone do."""
     cells: tuple[CellRecord, ...]
     """Every cell of the row, finished or not."""
 
@@ -31,6 +41,11 @@ class Row:
     def done(self) -> tuple[CellRecord, ...]:
         """The cells with scores."""
         return tuple(cell for cell in self.cells if cell.is_done)
+
+    @property
+    def name(self) -> str:
+        """What a published table calls the row."""
+        return ", ".join(map(str, self.values))
 
     @property
     def is_base(self) -> bool:
@@ -47,26 +62,27 @@ def _is_outside(key: str) -> bool:
     return any(key == outside or key.startswith(f"{outside}.") for outside in OUTSIDE_RESULT)
 
 
-def group_rows(cells: Sequence[CellRecord], row_key: str) -> tuple[Row, ...]:
+def group_rows(cells: Sequence[CellRecord], row_keys: Sequence[str]) -> tuple[Row, ...]:
     """Group by everything but the seed, in grid order, untrained rows first.
 
-    Raises `ConfigError` when no trained cell has the row key.
+    Raises `ConfigError` when no trained cell has one of the row keys.
     """
     trained = [cell for cell in cells if not cell.is_base]
-    if trained and all(setting(cell.config, row_key) is None for cell in trained):
-        known = dict.fromkeys(key for cell in trained for key in result_settings(cell))
-        raise ConfigError(f"table.row: {unknown('config key', row_key, known)}")
+    for key in row_keys:
+        if trained and all(setting(cell.config, key) is None for cell in trained):
+            known = dict.fromkeys(key for cell in trained for key in result_settings(cell))
+            raise ConfigError(f"table.row: {unknown('config key', key, known)}")
     groups: dict[str, list[CellRecord]] = {}
     for cell in cells:
         groups.setdefault(_identity(cell), []).append(cell)
     members = sorted(groups.values(), key=lambda group: not group[0].is_base)
-    names = [_name(group[0], row_key) for group in members]
+    names = [_name(group[0], row_keys) for group in members]
     rows = []
     for group, name in zip(members, names, strict=True):
         namesakes = [other[0] for other, other_name in zip(members, names, strict=True) if other_name == name]
         series = _apart(group[0], namesakes)
         label = f"{name}, {series}" if series else name
-        rows.append(Row(label, setting(group[0].config, row_key), series, tuple(group)))
+        rows.append(Row(label, _values(group[0], row_keys), series, tuple(group)))
     return tuple(rows)
 
 
@@ -82,20 +98,27 @@ def _identity(cell: CellRecord) -> str:
     return json.dumps(kept, sort_keys=True, default=str)
 
 
-def _name(cell: CellRecord, row_key: str) -> str:
+def _values(cell: CellRecord, row_keys: Sequence[str]) -> tuple[Any, ...]:
+    """The cell's values; of the untrained model those that can change its scores."""
+    return tuple(
+        None if cell.is_base and not key.startswith(UNTRAINED) else setting(cell.config, key) for key in row_keys
+    )
+
+
+def _name(cell: CellRecord, row_keys: Sequence[str]) -> str:
+    values = _values(cell, row_keys)
     if cell.is_base:
-        return "base (untrained)"
-    value = setting(cell.config, row_key)
+        return ", ".join([*(str(value) for value in values if value is not None), "base (untrained)"])
     method = setting(cell.config, "schema.method") or setting(cell.config, "method.kind")
-    return str(method if value is None else value)
+    return ", ".join(str(method if value is None else value) for value in values)
 
 
 def _apart(cell: CellRecord, namesakes: Sequence[CellRecord]) -> str:
     """The settings that set a cell apart from others of the same name, as `data.rows=1000`."""
     settings = [result_settings(other) for other in namesakes]
-    keys = [key for key in differing(settings) if key not in REPEAT_KEYS]
     own = result_settings(cell)
-    return ", ".join(f"{key}={own.get(key)}" for key in keys)
+    keys = [key for key in differing(settings) if key not in REPEAT_KEYS and key in own]
+    return ", ".join(f"{key}={own[key]}" for key in keys)
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 """What a table shows: the `table:` block of experiments/<name>.yaml."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from tunegrid.cell.result import Cost
 from tunegrid.config import require
@@ -30,12 +31,16 @@ class ChoiceSpec:
 
 @dataclass(kw_only=True, slots=True)
 class FigureSpec:
-    """A score against a config key, as curves; or against a cost, as points and the front of the best."""
+    """What the figure of a score is.
+
+    Curves over a config key; against a cost, points and the front of the best; a heat map over both row keys of a table
+    that has two, where `x` is one of them.
+    """
 
     x: str
     """The config key along the horizontal axis, for example `method.rank`, or `cost.` and a cost of result.json."""
     y: str
-    """The score, one of the table's columns."""
+    """The score, one of the table's columns; in a heat map the colour."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,8 +49,9 @@ class TableSpec:
 
     title: str
     """The heading of every form of the table."""
-    row: str
-    """The config key that makes the rows; cells that differ only in their seed are repeats of one row."""
+    row: Any
+    """The config key that makes the rows, or a list of keys, of which the last is compared where the others are the
+    same; cells that differ only in their seed are repeats of one row."""
     columns: list[str]
     """The scores, in order."""
     published: str | None
@@ -59,7 +65,9 @@ class TableSpec:
 
     def __post_init__(self) -> None:
         """Refuse an empty table and a figure of a score that is not in it."""
-        require(bool(self.row), "table.row", "name a config key such as method.rank", repr(self.row))
+        named = bool(self.row_keys) and all(isinstance(key, str) and key for key in self.row_keys)
+        require(named, "table.row", "name a config key such as method.rank, or a list of them", repr(self.row))
+        require(len(set(self.row_keys)) == len(self.row_keys), "table.row", "name each key once", self.row)
         for name in self.columns:
             if metric_of(name) not in MEASURES:
                 raise ConfigError(f"table.columns: {unknown('metric', name, MEASURES)}")
@@ -71,3 +79,8 @@ class TableSpec:
             cost = self.figure.x.removeprefix(COST)
             if cost != self.figure.x and cost not in COSTS:
                 raise ConfigError(f"table.figure.x: {unknown('cost', cost, COSTS)}")
+
+    @property
+    def row_keys(self) -> tuple[str, ...]:
+        """The config keys that make the rows."""
+        return tuple(self.row) if isinstance(self.row, list) else (self.row,)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from tunegrid.metrics.bootstrap import holm
-from tunegrid.metrics.combine import Combine
+from tunegrid.metrics.combine import Measure
 from tunegrid.table.student import CONFIDENCE, half_width, p_value
 
 RESAMPLES = 1000
@@ -59,14 +59,15 @@ class Column:
     """(rows, rows) Holm-adjusted over all pairs of the column; 1 on the diagonal."""
 
 
-def estimate_column(rows: Sequence[Repeats], combine: Combine, resamples: int = RESAMPLES) -> Column:
+def estimate_column(rows: Sequence[Repeats], measure: Measure, resamples: int = RESAMPLES) -> Column:
     """Intervals and all pairwise comparisons of rows that were scored on the same items.
 
     Items are resampled once for all rows and seeds (paired); (rows) estimates and (rows, rows) p-values come back.
     """
     weights = resampling_weights(len(rows[0].statistics[0]), resamples)  # (R, n)
-    values = [np.array([combine(s.sum(axis=0)) for s in row.statistics], dtype=float) for row in rows]
-    replicates = _replicates(weights, rows, combine)
+    once = np.ones(weights.shape[1])
+    values = [np.array([measure.values(once, s) for s in row.statistics], dtype=float) for row in rows]
+    replicates = _replicates(weights, rows, measure)
     noise = pooled_noise(rows, values, replicates, _bessel(weights))
     means = np.stack([block.mean(axis=1) for block in replicates], axis=1)  # (R, rows)
     covariance = np.atleast_2d(np.cov(means, rowvar=False)) * _bessel(weights)
@@ -86,13 +87,10 @@ def resampling_weights(items: int, resamples: int) -> np.ndarray:
     return generator.multinomial(items, np.full(items, 1 / items), size=resamples).astype(np.float64)
 
 
-def _replicates(weights: np.ndarray, rows: Sequence[Repeats], combine: Combine) -> list[np.ndarray]:
-    """Bootstrap values of every row's seeds, (R, S) each. One product for all, as the weights are the largest array."""
-    every = [statistics for row in rows for statistics in row.statistics]
-    sums = weights @ np.concatenate(every, axis=1)  # (R, cells · k)
-    blocks = iter(np.split(sums, len(every), axis=1))
+def _replicates(weights: np.ndarray, rows: Sequence[Repeats], measure: Measure) -> list[np.ndarray]:
+    """Bootstrap values of every row's seeds, (R, S) each."""
     with np.errstate(invalid="ignore", divide="ignore"):  # a resample without a value is nan, and gives no interval
-        return [np.stack([combine(next(blocks)) for _ in row.statistics], axis=1) for row in rows]
+        return [np.stack([measure.values(weights, s) for s in row.statistics], axis=1) for row in rows]
 
 
 def _bessel(weights: np.ndarray) -> float:

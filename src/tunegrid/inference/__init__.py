@@ -1,0 +1,1 @@
+"""Finished cells that answer new prompts, side by side on one base."""

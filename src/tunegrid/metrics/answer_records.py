@@ -1,0 +1,52 @@
+"""Reading answers, references and groups from a file of one JSON object a line, as a cell's answers.jsonl is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tunegrid.data.record import Problem
+from tunegrid.data.record_file import read_records
+from tunegrid.errors import DataError
+
+T = TypeVar("T")
+SUFFIX = ".jsonl"
+
+
+def read_texts(path: Path, key: str) -> list[str]:
+    """The text at `key` of each record; numbers and booleans as JSON writes them. Raises `DataError`."""
+    return _column(path, key, _text, "a text")
+
+
+def read_text_lists(path: Path, key: str) -> list[list[str]]:
+    """The texts at `key` of each record, at least one; one text alone stands for a list of it. Raises `DataError`."""
+    return _column(path, key, _texts, "a list of texts, at least one")
+
+
+def _column(path: Path, key: str, convert: Callable[[Any], T | None], wanted: str) -> list[T]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give a text file, or {SUFFIX} with one JSON object a line")
+    column = []
+    for record in read_records(path):
+        if isinstance(record, Problem):
+            raise DataError(f"{path}:{record.line}: {record.text}")
+        if key not in record.columns:
+            raise DataError(
+                f"{path}:{record.line}: {key}: missing; it has {', '.join(sorted(record.columns)) or 'none'}"
+            )
+        value = convert(record.columns[key])
+        if value is None:
+            raise DataError(f"{path}:{record.line}: {key}: must be {wanted}, got {record.columns[key]!r:.80}")
+        column.append(value)
+    return column
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _texts(value: Any) -> list[str] | None:
+    texts = [_text(entry) for entry in value] if isinstance(value, list) else [_text(value)]
+    whole = [text for text in texts if text is not None]
+    return whole if whole and len(whole) == len(texts) else None

@@ -1,0 +1,65 @@
+"""Names beside the points of a figure, where they cover neither each other nor an interval."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+SIZE = 7
+"""Of the letters, in points."""
+HALF_WIDTH = 4
+"""Pixels that a point and its interval take on either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A point with its interval and its name."""
+
+    x: float
+    value: float
+    low: float
+    high: float
+    name: str
+
+
+def name_points(axes: "Axes", points: Sequence[Named]) -> None:
+    """Write each name above its interval, or where it first covers nothing: below it, or beside the point.
+
+    The vertical axis is not covered either. Scales have to be final. Where every place is taken, the first serves.
+    """
+    axes.autoscale_view()  # limits that matplotlib puts off
+    taken = [_interval(axes, point) for point in points]
+    for own, point in enumerate(points):
+        others = [*taken[:own], *taken[own + 1 :]]
+        tried = [(label, label.get_window_extent()) for label in _tried(axes, point)]
+        free = [not any(map(box.overlaps, others)) and box.x0 >= axes.bbox.x0 for _, box in tried]
+        chosen = free.index(True) if any(free) else 0
+        for place, (label, _) in enumerate(tried):
+            if place != chosen:
+                label.remove()
+        taken.append(tried[chosen][1])
+
+
+def _interval(axes: "Axes", point: Named) -> "Bbox":
+    from matplotlib.transforms import Bbox
+
+    (left, bottom), (right, top) = axes.transData.transform([(point.x, point.low), (point.x, point.high)])
+    return Bbox([[left - HALF_WIDTH, bottom - HALF_WIDTH], [right + HALF_WIDTH, top + HALF_WIDTH]])
+
+
+def _tried(axes: "Axes", point: Named) -> Iterator["Annotation"]:
+    """The name in each of its places."""
+    places = (
+        (point.high, (0, 2), "center", "bottom"),
+        (point.low, (0, -2), "center", "top"),
+        (point.value, (5, 0), "left", "center"),
+        (point.value, (-5, 0), "right", "center"),
+    )
+    for y, offset, across, along in places:
+        yield axes.annotate(
+            point.name, (point.x, y), offset, textcoords="offset points", fontsize=SIZE, ha=across, va=along
+        )
