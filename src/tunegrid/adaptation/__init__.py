@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class UnmergeableError(UserError):
-    """What was learned cannot become part of the model's own weights, and why."""
+    """What was learned cannot become part of the model's own weights, or be taken out of them again, and why."""
 
 
 class Adaptation(ABC):
@@ -56,6 +56,16 @@ class Adaptation(ABC):
     @abstractmethod
     def merged(self, model: "Module") -> "PreTrainedModel":
         """The plain model equal to the one that `load` returned. Raises `UnmergeableError` where there is none."""
+
+    def unmerged(self, model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
+        """The model as it was published, from what `merged` gave; changes `model`.
+
+        Raises `UnmergeableError` where the merged weights no longer tell.
+        """
+        raise UnmergeableError(
+            "its trained weights have replaced the base's, which a merged model no longer has; "
+            "load the base from where it was published"
+        )
 
     def read(self, tokenizer: "PreTrainedTokenizerBase") -> None:  # noqa: B027
         """Turn texts among the method's settings into tokens; before `attach`."""
