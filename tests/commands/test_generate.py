@@ -173,6 +173,9 @@ def test_only_finished_whole_and_alike_cells_are_asked(tmp_path: Path) -> None:
     unfinished = complete(tmp_path, Status.INTERRUPTED, "seed=5")
     with pytest.raises(ConfigError, match="is interrupted; run its sweep again"):
         main([unfinished.id, "--prompt", "a", f"output_root={tmp_path}"])
+    ranking = complete(tmp_path, Status.DONE, "sampler=choices")
+    with pytest.raises(ConfigError, match="ranks given choices and decodes nothing; name another cell"):
+        main([ranking.id, "--prompt", "a", f"output_root={tmp_path}"])
     (made.path("adapter") / "adapter_model.safetensors").write_bytes(b"short")
     with pytest.raises(DamagedError, match=r"adapter_model\.safetensors.*5 bytes of"):
         main([made.id, "--prompt", "a", f"output_root={tmp_path}"])

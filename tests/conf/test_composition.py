@@ -32,6 +32,7 @@ GRIDS = [path for path in EXPERIMENTS if path not in SEARCHES]
 OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.yaml"))
 REQUIRED = {
     "data/jsonl": ["data.path=nowhere.jsonl"],
+    "data/mixture": ["+data@data.parts.places=restaurants"],
     "metrics/toxicity": ["metrics.classifier=owner/name"],
     "data/preferences": ["data.path=nowhere.jsonl"],
     "objective/ppo": ["reward=rule", "reward.pattern=a"],
