@@ -147,7 +147,8 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     tokenizer = run.model.load_tokenizer()
     data = prepare(run.data, tokenizer, run.prompt)
     if run.objective.compares():
-        data = replace(data, pairs=prepare_pairs(run.data, tokenizer, run.prompt))
+        pairs = prepare_pairs(run.data, tokenizer, run.prompt)
+        data = replace(data, pairs=pairs, notes=(*data.notes, *pairs.notes))
     remember(run.data, run.prompt, run.model.identity(), data)
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MARGIN = "margin"
 """The field of an example that says by how much its chosen answer is to be ahead; 0 without it."""
 
+SHOWN = 5
+"""Keys that a note names at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -93,11 +96,10 @@ def _part(
     notes += [f"{name}: {len(pairs) - len(kept)} pairs over {data.max_length} tokens left out"] * (
         len(kept) < len(pairs)
     )
-    notes += [
-        f"{selected[place][0].key}: chosen and rejected answer are the same tokens, from which nothing is learned"
-        for place in kept
-        if sides[0][place] == sides[1][place]
-    ]
+    same = [selected[place][0].key for place in kept if sides[0][place] == sides[1][place]]
+    if same:
+        shown = ", ".join(same[:SHOWN])
+        notes.append(f"{name}: {len(same)} pairs of twice the same tokens, from which nothing is learned: {shown}")
     return PairRows(TokenizedRows.of(rows), np.array([pairs[place].margin for place in kept], np.float32)), notes
 
 

@@ -4,15 +4,17 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
-from objective.ppo.enumerable import HARDWARE, Wanted, learn, pack, ppo, prompts
+from objective.ppo.enumerable import HARDWARE, PROMPT, Wanted, learn, module, pack, ppo, prompts
 from tiny_models import lora
 from tiny_training import MemoryJournal
 
 from tunegrid import interrupt
 from tunegrid.method import Method
+from tunegrid.objective.checkpoint import load_checkpoint, save_checkpoint
 
 SHORT = {
     "steps": 7,
@@ -68,3 +70,22 @@ def test_the_same_seed_gives_the_same_run_and_another_another(tmp_path: Path) ->
         learn(tmp_path / str(number), seed=seed, **SHORT)[2].rows for number, seed in enumerate((0, 0, 1))
     )
     assert first == again != other
+
+
+def test_a_checkpoint_brings_back_what_an_update_goes_on_from() -> None:
+    """The coefficient, what alarms compare with, and how many steps AdamW has taken."""
+    with TemporaryDirectory() as folder:
+        first = module(lora(4))
+        first.state.own |= {"kl_coefficient": 0.123, "first_length": 4.5}
+        first.state.step, first.state.extra_steps = 3, 9
+        assert first.optimizer is not None
+        first.accumulate(first.collect([torch.tensor(PROMPT)] * 4), range(4))
+        first.optimizer.step()
+        save_checkpoint(first.state, first.optimizer, Path(folder))
+        second = module(lora(4))
+        assert second.optimizer is not None and load_checkpoint(second.state, second.optimizer, Path(folder))
+    assert second.state.own["kl_coefficient"] == 0.123 and second.state.own["first_length"] == 4.5
+    moved = [state["step"] for state in second.optimizer.state.values()]
+    assert moved and all(float(step) == 12 for step in moved)
+    for name, parameter in first.state.parameters.items():
+        assert torch.equal(second.state.parameters[name], parameter), name
