@@ -36,7 +36,7 @@ def compose_metrics(name: str, overrides: Sequence[str]) -> Metrics:
 
     if name not in options("metrics"):
         raise ConfigError(unknown("metrics", name, options("metrics")))
-    register_components()
+    register_components(["metrics"])
     with initialize_config_module("tunegrid.conf", version_base="1.3"):
         known = compose(overrides=[f"+metrics={name}"]).metrics
         for override in overrides:
