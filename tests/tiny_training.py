@@ -16,7 +16,7 @@ from tunegrid.method import Method
 from tunegrid.objective import Trained
 from tunegrid.objective.cell_state import CellState
 from tunegrid.objective.master_weights import MasterWeights
-from tunegrid.objective.sft import Keep, Schedule, Sft
+from tunegrid.objective.sft import Keep, Optimizer, Schedule, Sft
 from tunegrid.pack.pack import Member, Pack
 
 MACHINE = Hardware(
@@ -34,6 +34,7 @@ MACHINE = Hardware(
 def sft(**changes: object) -> Sft:
     """An objective of 20 steps, changed in some fields."""
     base = Sft(
+        optimizer=Optimizer.adamw,
         steps=20,
         batch_size=4,
         learning_rate=1e-3,

@@ -12,7 +12,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from tunegrid.errors import ConfigError
 
-GROUPS = ("model", "data", "method", "objective", "prompt", "sampler", "metrics", "forgetting", "hardware", "tracker")
+GROUPS = (
+    "model",
+    "data",
+    "method",
+    "objective",
+    "reward",
+    "prompt",
+    "sampler",
+    "metrics",
+    "forgetting",
+    "hardware",
+    "tracker",
+)
 
 T = TypeVar("T", bound=type)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
@@ -15,6 +15,7 @@ from tunegrid.metrics.scored import scored
 from tunegrid.model import Model
 from tunegrid.objective import Objective
 from tunegrid.prompt import Prompt
+from tunegrid.reward import Reward
 from tunegrid.sampler import Sampler
 from tunegrid.sweep.options import PackMode, Sweep
 from tunegrid.table.spec import TableSpec
@@ -46,6 +47,7 @@ class Run:
     data: Data
     method: Method
     objective: Objective
+    reward: Reward
     prompt: Prompt
     sampler: Sampler
     metrics: Metrics
@@ -59,6 +61,9 @@ class Run:
         divided = self.hardware.strategy is Strategy.fsdp
         possible = not divided or self.method.quantisation() is None
         require(possible, "hardware.strategy", "be ddp or single for a base in four bits", self.hardware.strategy)
+        rule = "be ddp or single for bitsandbytes' optimisers; objective.optimizer=adamw is divided"
+        require(not divided or self.objective.divisible(), "hardware.strategy", rule, self.hardware.strategy)
+        self.objective.check(self)
 
 
 def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
@@ -89,17 +94,17 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
                 before = recall.of_base()
             with meter.phase(Phase.TRAINING), progress.stage("training") as report:
                 objectives = [cell.run.objective for cell in cells]
-                trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report)
-            pruned = [place for place, own in enumerate(trained) if own.pruned]
+                trained = run.objective.train(pack, objectives, data, run.hardware, record.journals, report, run.reward)
+            silent = [place for place, own in enumerate(trained) if own.pruned or not run.objective.writes()]
             with _recalling(recall, meter, progress):
-                asked = recall.of_members(before, pruned)
+                asked = recall.of_members(before, silent)
             with meter.phase(Phase.GENERATION), progress.stage("generating") as report:
-                answers = run.sampler.answers(pack, data, tokenizer, run.hardware, report, pruned)
+                answers = run.sampler.answers(pack, data, tokenizer, run.hardware, report, silent)
             with progress.stage("timing"):
                 latency = latencies(pack, run.hardware.latency_tokens)
             with meter.phase(Phase.SCORING), progress.stage("scoring"):
                 scores = [
-                    [] if place in pruned else scored(run.metrics, data.questions, of_cell)
+                    [] if place in silent else scored(run.metrics, data.questions, of_cell)
                     for place, of_cell in enumerate(answers)
                 ]
             record.write(pack, data, trained, answers, scores, asked, latency)
@@ -129,6 +134,7 @@ def train_along(cells: "Sequence[Cell]") -> None:
 
 
 def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, PreparedData, Pack]":
+    from tunegrid.data.pairs import prepare_pairs
     from tunegrid.data.token_index import remember
     from tunegrid.data.tokenized import prepare
     from tunegrid.hardware.kernel_cache import bound_kernel_cache
@@ -140,8 +146,11 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     bound_kernel_cache()
     tokenizer = run.model.load_tokenizer()
     data = prepare(run.data, tokenizer, run.prompt)
+    if run.objective.compares():
+        pairs = prepare_pairs(run.data, tokenizer, run.prompt)
+        data = replace(data, pairs=pairs, notes=(*data.notes, *pairs.notes))
     remember(run.data, run.prompt, run.model.identity(), data)
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]
     strict = run.sweep.pack is PackMode.strict
-    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer)
+    return tokenizer, data, Pack(model, members, tokenizer.pad_token_id, strict, tokenizer, data.tasks)

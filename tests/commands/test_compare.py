@@ -59,6 +59,15 @@ def test_people_get_a_table(capsys: pytest.CaptureFixture[str], sides: list[str]
     assert "1000 resamples, seed 0; p-values by Holm over 2 metrics" in printed
 
 
+def test_what_could_not_be_computed_is_said(capsys: pytest.CaptureFixture[str], sides: list[str]) -> None:
+    arguments = [*sides[:4], "--metrics", "e2e", "metrics.meteor=false"]
+    assert main(arguments) == 0
+    reason = "switched off by metrics.meteor=false"
+    assert f"METEOR not compared: {reason}\n" in capsys.readouterr().out
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unavailable"] == {"METEOR": reason}
+
+
 def test_an_undefined_difference_has_no_p_value(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     constant, truth = write(tmp_path / "a.txt", ["1"] * 5), write(tmp_path / "r.txt", list("12345"))
     options = ["--metrics", "regression", "--references", truth]

@@ -8,6 +8,8 @@ import torch
 from command_line import REAL, SMALL, finish, start
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tunegrid.cell.find import find_cell
+
 RUN = (*SMALL, "metrics=none", "objective.steps=3", "objective.warmup_steps=0", "hardware.precision=float32",
        "hardware.threads=1")  # fmt: skip
 
@@ -41,6 +43,21 @@ def test_a_merged_model_loads_with_transformers_alone(place: Path) -> None:
     assert not list((place / "work/merged").glob("adapter*")) and not list((place / "work/merged").glob("*.bin"))
     card = (place / "work/merged/README.md").read_text()
     assert "license: apache-2.0" in card and "val_loss" in card and cell in card and "trainable parameters" in card
+
+
+def test_what_was_merged_comes_out_again(place: Path) -> None:
+    cell, other = cell_of(place, "lora"), cell_of(place, "adapter")
+    assert tunegrid(place, "export", cell, "--merge", "--to", "whole")[0] == 0
+    code, out, err = tunegrid(place, "export", cell, "--unmerge", "whole", "--to", "base")
+    assert (code, err) == (0, "") and "no weight is off by more than" in out
+    found = AutoModelForCausalLM.from_pretrained(place / "work/base")
+    published = find_cell(str(place / "work/outputs/cells" / cell), []).run.model.load("float32")
+    ids = torch.arange(1, 17)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(found(ids).logits, published(ids).logits, rtol=1e-5, atol=1e-5)
+    code, out, err = tunegrid(place, "export", other, "--unmerge", "whole", "--to", "new")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert f"--unmerge whole: its README.md does not say that cell {other} was merged there" in err
 
 
 def test_unmerged_it_is_the_adapter_and_a_card(place: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -179,3 +180,36 @@ def test_groups_need_records(files: list[str]) -> None:
 def test_text_needs_references(files: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"required: --references, unless the predictions are .jsonl"):
         main(["text", *files[:2]])
+
+
+def choice_records(folder: Path, **changed: object) -> list[str]:
+    row = {"answer": "b", "references": ["b"], "choices": ["a", "b"], "log_likelihoods": [-2.0, -1.0], "gold": 1}
+    path = folder / "choices.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps({**row, "gold": 0, **changed}) + "\n", encoding="utf-8")
+    return ["multiple_choice", "--predictions", str(path)]
+
+
+def test_choices_are_scored_by_their_likelihoods(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    found = scores(capsys, choice_records(tmp_path))
+    likely = 1 / (1 + math.exp(-1))
+    expected = {"acc": 0.5, "acc_norm": 0.5, "ECE": likely - 0.5, "Brier": (1 - likely) ** 2 + likely**2}
+    assert {name: entry["value"] for name, entry in found.items()} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"gold": 2}, r"choices.jsonl: record 2: 2 choices, 2 log_likelihoods, gold 2; give each choice"),
+        ({"gold": "b"}, r"choices.jsonl:2: gold: must be the place of the right choice, from 0, got 'b'"),
+        ({"log_likelihoods": [1, None]}, r"choices.jsonl:2: log_likelihoods: must be a list of numbers"),
+        ({"choices": ["a"]}, r"choices.jsonl: record 2: 1 choices, 2 log_likelihoods"),
+    ],
+)
+def test_bad_choices(tmp_path: Path, changed: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        main(choice_records(tmp_path, **changed))
+
+
+def test_choices_without_likelihoods_have_no_score(capsys: pytest.CaptureFixture[str], records: Path) -> None:
+    found = scores(capsys, ["multiple_choice", "--predictions", str(records)])
+    assert found["acc"] == {"value": None, "reason": "needs the likelihoods of given choices: sampler=choices"}

@@ -61,7 +61,7 @@ def test_true_is_the_second_choice_in_words_too():
     ]
 
 
-@pytest.mark.parametrize("label", [2, -1, "C", "three", None, 0.5, "", "-1"])
+@pytest.mark.parametrize("label", [2, -1, "C", "AB", "three", None, 0.5, "", "-1"])
 def test_a_label_out_of_range_is_refused(label):
     with pytest.raises(RecordError, match=r"label: .* is no label of these 2 choices; use a number from 0 to 1, a let"):
         read({"label": label}, words=["no", "yes"], label=["label"])

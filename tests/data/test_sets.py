@@ -92,3 +92,15 @@ def test_files_of_an_installed_package_are_found_without_running_it(make_data, t
         DataError, match=r"data\.path: the package nowhere is not installed; pip install nowhere, or name"
     ):
         make_data("nq_open", "data.path=package:nowhere/f.jsonl").splits()
+
+
+def test_one_question_with_two_labels_has_two_right_answers(make_data, tmp_path):
+    rows = [("good", 1), ("good", 0), ("bad", 0), ("fine", 1)]
+    (tmp_path / "train.jsonl").write_text(
+        "".join(f'{{"sentence": "{text}", "label": {label}}}\n' for text, label in rows)
+    )
+    splits = make_data("sst2", f"data.path={tmp_path}").splits()
+    (both,) = (
+        e for part in (splits.train, splits.validation, splits.test) for e in part if e.fields["sentence"] == "good"
+    )
+    assert (both.references, both.gold) == (("positive", "negative"), (1, 0))

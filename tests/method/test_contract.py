@@ -35,6 +35,13 @@ CHANGES_AT_ONCE = {"prompt_tuning", "p_tuning", "multitask_prompt", "prefix", "v
 """Methods whose untrained parameters already change the model's answers."""
 UNMERGEABLE = {"adapter", "prompt_tuning", "p_tuning", "multitask_prompt", "prefix"}
 """Methods whose effect no weights of the model can have."""
+NOT_UNDONE = dict.fromkeys(
+    ("full", "bitfit", "layer_norm", "last_layers", "embeddings"), "have replaced the base's"
+) | {
+    "dora": "gives each output's weights another length",
+    "qlora": "a base rounded to four bits",
+}
+"""Methods that cannot be taken out of merged weights again, and why."""
 RATES = {
     "full": 3e-3,
     "last_layers": 1e-2,
@@ -118,7 +125,7 @@ def test_it_starts_as_the_base_model(option: str, model: str) -> None:
 
 
 @pytest.mark.parametrize(("option", "model"), combinations())
-def test_saved_loaded_put_beside_others_and_merged_it_answers_as_before(
+def test_saved_loaded_put_beside_others_and_merged_it_answers_as_before_and_comes_out_again(
     option: str, model: str, tmp_path: Path
 ) -> None:
     pack = trained(option, model, tmp_path, 3).pack
@@ -139,6 +146,13 @@ def test_saved_loaded_put_beside_others_and_merged_it_answers_as_before(
     adaptation.merged(loaded).save_pretrained(tmp_path / "merged")
     plain = type(MODELS[model]()).from_pretrained(tmp_path / "merged")
     torch.testing.assert_close(answer(plain), wanted, rtol=1e-4, atol=1e-4)
+    if option in NOT_UNDONE:
+        with pytest.raises(UnmergeableError, match=NOT_UNDONE[option]):
+            adaptation.unmerged(plain, folder)
+        return
+    found, published = adaptation.unmerged(plain, folder).state_dict(), MODELS[model]().state_dict()
+    for key, weight in published.items():
+        assert (found[key] - weight).abs().max() <= 1e-6 * weight.abs().max(), key
 
 
 @pytest.mark.parametrize("option", TRAINING)

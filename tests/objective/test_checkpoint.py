@@ -45,6 +45,7 @@ def held(state: CellState, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         f"{moment}/{name}": optimizer.state[parameter][moment].tolist()
         for name, parameter in state.parameters.items()
         for moment in MOMENTS
+        if moment in optimizer.state[parameter]
     }
     weights = {name: parameter.tolist() for name, parameter in state.parameters.items()}
     kept = {f"kept/{name}": value.tolist() for name, value in state.kept.items()}

@@ -43,7 +43,6 @@ TINY = (
         ["method=prompt_tuning", "hardware.precision=float32"],
         ["method=adapter", "hardware.precision=float32", "model.layers=8"],
         ["method=last_layers"],
-        ["method=vera", "hardware.precision=float32"],
     ],
 )
 def test_a_packs_peak_is_within_15_percent_of_what_is_allocated(overrides: list[str], tmp_path: Path):

@@ -48,6 +48,11 @@ def test_the_mean_over_seeds_decides() -> None:
     assert {kept.id[:6] for kept in choose(grid, BY_LOSS).cells} == {"1-0.01"}
 
 
+def test_a_row_of_which_nothing_has_finished_is_at_no_edge() -> None:
+    waiting = [replace(own, result=None) for own in GRID]
+    assert len(choose(waiting, BY_LOSS).notes) == 1
+
+
 def test_the_table_shows_a_row_for_each_method_and_says_how_its_rate_was_chosen() -> None:
     table = build_table("demo", replace(SPEC, choose=BY_LOSS), GRID, None, "again")
     assert [head.label for head in table.rows] == ["1", "4"]

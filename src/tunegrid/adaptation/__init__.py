@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class UnmergeableError(UserError):
-    """What was learned cannot become part of the model's own weights, and why."""
+    """What was learned cannot become part of the model's own weights, or be taken out of them again, and why."""
 
 
 class Adaptation(ABC):
@@ -57,16 +57,29 @@ class Adaptation(ABC):
     def merged(self, model: "Module") -> "PreTrainedModel":
         """The plain model equal to the one that `load` returned. Raises `UnmergeableError` where there is none."""
 
+    def unmerged(self, model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
+        """The model as it was published, from what `merged` gave; changes `model`.
+
+        Raises `UnmergeableError` where the merged weights no longer tell.
+        """
+        raise UnmergeableError(
+            "its trained weights have replaced the base's, which a merged model no longer has; "
+            "load the base from where it was published"
+        )
+
     def read(self, tokenizer: "PreTrainedTokenizerBase") -> None:  # noqa: B027
         """Turn texts among the method's settings into tokens; before `attach`."""
+
+    def expect(self, tasks: int) -> None:  # noqa: B027
+        """Make room for rows of so many tasks; before `attach`."""
 
     def rate_factor(self, parameter: str) -> float:
         """By what a trainable parameter's learning rate differs from the cell's."""
         return 1.0
 
-    def virtual_tokens(self) -> int:
-        """Learned tokens in front of each of the cell's rows."""
-        return 0
+    def virtual_tokens(self, task: int = 0) -> range:
+        """The numbers of the learned tokens in front of the cell's rows of a task; as many for each task."""
+        return range(0)
 
     def before_training(self, model: "Module", name: str, rows: Iterable[None]) -> None:  # noqa: B027
         """Set initial values that depend on the data; taking an item of `rows` runs a training row through the model.

@@ -75,6 +75,9 @@ class AdaptiveRanks(Adaptation):
     def merged(self, model: Module) -> PreTrainedModel:
         return self.layers.merged(model)
 
+    def unmerged(self, model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+        return self.layers.unmerged(model, folder)
+
 
 def _tuner(model: Module) -> AdaLoraModel:
     return cast(AdaLoraModel, cast(PeftModel, model).base_model)

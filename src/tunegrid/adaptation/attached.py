@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors.torch import save_file
 from torch import Generator, Tensor
 from torch.nn import Module, Parameter
 
 from tunegrid.adaptation import Adaptation
+from tunegrid.adaptation.scalar_head import HEAD, ScalarHead
+from tunegrid.atomic import replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class Attached:
     adaptation: Adaptation
     model: Module
     name: str
+    head: ScalarHead | None = None
+    """Of a model that was trained to score; saved beside what the adaptation learned."""
 
     def trainable(self) -> dict[str, Parameter]:
         """The cell's parameters, by their name in its own files."""
@@ -25,6 +30,9 @@ class Attached:
     def save(self, folder: Path) -> None:
         """Write what was learned into `folder`."""
         self.adaptation.save(self.model, self.name, folder)
+        if self.head is not None:
+            with replaced(folder / HEAD) as part:
+                save_file({key: value.contiguous() for key, value in self.head.state_dict().items()}, part)
 
     def before_training(self, rows: Iterable[None]) -> None:
         """Set initial values that depend on the data; an item of `rows` runs a training row through the model."""

@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -45,14 +45,23 @@ def save_adapter(model: PeftModel, name: str, folder: Path) -> None:
         saved.rename(folder)
 
 
-def save_learned(settings: PromptLearningConfig, learned: Tensor, folder: Path) -> None:
-    """Write what was learned for virtual tokens (n, …) into `folder`, so that PEFT loads it."""
+def save_learned(
+    settings: PromptLearningConfig, learned: Tensor, folder: Path, more: Mapping[str, Tensor] | None = None
+) -> None:
+    """Write what was learned for virtual tokens (n, …), and `more` by PEFT's names, so that PEFT loads it."""
     settings.inference_mode = True
     values = settings.to_dict()
     with replaced(folder / SETTINGS) as part:
         part.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
     with replaced(folder / WEIGHTS) as part:
-        save_file({PROMPT: learned.detach().float().contiguous()}, part, metadata={"format": "pt"})
+        state = {PROMPT: learned.detach().float().contiguous(), **(more or {})}
+        save_file(state, part, metadata={"format": "pt"})
+
+
+def holds_more(folder: Path) -> bool:
+    """Whether `save_learned` was given more than one tensor."""
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        return len(list(file.keys())) > 1
 
 
 def load_learned(folder: Path) -> Tensor:
@@ -100,10 +109,12 @@ def _separate(folder: Path, scratch: Path) -> Path:
 def without_false_alarms() -> Iterator[None]:
     """Silence what PEFT warns of and does right.
 
-    It reads from each layer whether its weight is transposed, as GPT-2's are, and it uses AdaLoRA's pattern of ranks.
+    It reads from each layer whether its weight is transposed, as GPT-2's are, it uses AdaLoRA's pattern of ranks, and
+    what it unmerges is compared with the base.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to", UserWarning)
+        warnings.filterwarnings("ignore", "Unmerge result can be inaccurate", UserWarning)
         warnings.filterwarnings("ignore", "The following rank_pattern keys did not match", RuntimeWarning)
         yield
 

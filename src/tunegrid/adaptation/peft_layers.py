@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import cast
 
 from peft import PeftConfig, PeftModel, get_peft_model
-from peft.tuners.tuners_utils import BaseTuner
+from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer
 from torch import Tensor
 from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
-from tunegrid.adaptation import Adaptation
+from tunegrid.adaptation import Adaptation, UnmergeableError
 from tunegrid.adaptation.peft_files import (
     load_adapter,
     restore_adapter,
@@ -92,6 +92,22 @@ class PeftLayers(Adaptation):
     def merged(self, model: Module) -> PreTrainedModel:
         tuner = cast(BaseTuner, cast(PeftModel, model).base_model)
         return fuse(cast(PreTrainedModel, tuner.merge_and_unload(safe_merge=True)))
+
+    def unmerged(self, model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+        if self.quantisation is not None:
+            raise UnmergeableError("it was merged into a base rounded to four bits; load the base as it was published")
+        adapted = load_adapter(model, folder)
+        if getattr(adapted.active_peft_config, "use_dora", False):
+            raise UnmergeableError(
+                "DoRA gives each output's weights another length, and their own is lost; "
+                "load the base as it was published"
+            )
+        with without_false_alarms():
+            for layer in adapted.modules():
+                if isinstance(layer, BaseTunerLayer):
+                    layer.merged_adapters.append(adapted.active_adapter)
+                    layer.unmerge()
+        return fuse(cast(PreTrainedModel, adapted.unload()))
 
     def memory(self, model: Module, name: str) -> dict[str, Tensor]:
         return {_without(key, name): start for key, start in _starts(model, name).items()}

@@ -75,8 +75,8 @@ class Prefixes(Adaptation):
     def trainable(self, model: Module, name: str) -> dict[str, Parameter]:
         return dict(virtual_tokens_of(model).keys_values[name].named_parameters())
 
-    def virtual_tokens(self) -> int:
-        return self.tokens
+    def virtual_tokens(self, task: int = 0) -> range:
+        return range(self.tokens)
 
     @torch.no_grad()
     def save(self, model: Module, name: str, folder: Path) -> None:

@@ -106,26 +106,31 @@ class SparseDifferences(Adaptation):
             save_file(kept, part)
 
     def restore(self, model: Module, name: str, folder: Path) -> Module:
-        _add(model, folder)
+        _add(model, folder, 1)
         return model
 
     def load(self, model: PreTrainedModel, folder: Path) -> Module:
         changed = split(model)
-        _add(changed, folder)
+        _add(changed, folder, 1)
         return changed
 
     def merged(self, model: Module) -> PreTrainedModel:
         return fuse(cast(PreTrainedModel, model))
 
+    def unmerged(self, model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+        changed = split(model)
+        _add(changed, folder, -1)
+        return fuse(changed)
+
 
 @torch.no_grad()
-def _add(model: Module, folder: Path) -> None:
-    """Add a saved difference to the weights of a model whose attention is split if it is a GPT-2's."""
+def _add(model: Module, folder: Path, sign: int) -> None:
+    """Add a saved difference, times `sign`, to the weights of a model whose attention is split if it is a GPT-2's."""
     saved = load_file(folder / FILE)
     for key in (key.removesuffix(".places") for key in saved if key.endswith(".places")):
         weight = cast(Tensor, model.get_submodule(key).weight)
         places = saved[f"{key}.places"].to(weight.device).long()
-        weight.view(-1)[places] += saved[f"{key}.values"].to(weight)
+        weight.view(-1)[places] += sign * saved[f"{key}.values"].to(weight)
 
 
 def _open_share(difference: Difference) -> Tensor:

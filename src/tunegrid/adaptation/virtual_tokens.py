@@ -26,11 +26,11 @@ class Learned(Module):
             self.register_parameter(name.replace(".", "_"), parameter)
 
     def forward(self) -> Tensor:
-        """(n, …) float32: a row for each virtual token."""
+        """(n, …) float32: a row for each virtual token, those of one task after another's."""
         encoder, inputs = self._hidden
         device = next(self.parameters()).device
         computed: Tensor = encoder(*(tensor.to(device) for tensor in inputs))
-        return computed[0]
+        return computed.flatten(0, 1)
 
 
 class Given(Module):

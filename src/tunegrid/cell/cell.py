@@ -74,10 +74,7 @@ class Cell:
         config = cell_config(run)
         fingerprints = Fingerprints() if known is None else known
         identifier = cell_id(
-            config,
-            fingerprints.of_data(run.data),
-            fingerprints.of_model(run.model),
-            fingerprints.of_forgetting(run.forgetting),
+            config, fingerprints.of_data(run.data), fingerprints.of_model(run.model), fingerprints.of_optional(run)
         )
         return Cell._at(identifier, config, run)
 

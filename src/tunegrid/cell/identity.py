@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigNode, ConfigStore
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from tunegrid.data import Data
     from tunegrid.forgetting import Forgetting
     from tunegrid.model import Model
+    from tunegrid.reward import Reward
     from tunegrid.run import Run
 
+OPTIONAL = ("forgetting", "reward")
+"""Groups without which a cell can be."""
 PROTOCOL_VERSION = 1
 """Raised when the same config would now give another number; every cell then runs anew."""
 
@@ -48,29 +52,31 @@ def _parts(data: "Data") -> "Mapping[str, Data]":
     return parts
 
 
-def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, forgetting: str | None) -> str:
+def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, optional: Mapping[str, str]) -> str:
     """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
 
     Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
-    the fingerprint, and a folder that moves is still the same data. So it is with what measures `forgetting`; a cell
-    that measures none has the id that it had before there was such a thing.
+    the fingerprint, and a folder that moves is still the same data. So it is with what measures forgetting and what a
+    reward reads, whose fingerprints are in `optional`; a cell without them has the id it had before they were.
     """
     content = {
-        "config": _content(config),
+        "config": _content(config, optional),
         "data": fingerprint,
         "model": model_identity,
         "protocol": PROTOCOL_VERSION,
-        **({} if forgetting is None else {"forgetting": forgetting}),
+        **optional,
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _content(config: Mapping[str, Any]) -> dict[str, Any]:
-    apart = ("hardware", "model", "forgetting")
+def _content(config: Mapping[str, Any], optional: Mapping[str, str]) -> dict[str, Any]:
+    apart = {"hardware", "model", *OPTIONAL} - ({"reward"} & set(optional))
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
     content["data"] = without("path", content["data"])
+    if "reward" in content:
+        content["reward"] = without("cell", without("path", content["reward"]))
     return content
 
 
@@ -101,15 +107,22 @@ class Fingerprints:
         """The model's identity, computed once."""
         return self._once(model, model.identity)
 
-    def of_forgetting(self, forgetting: "Forgetting") -> str | None:
-        """The fingerprint of what is asked, computed once."""
-        return self._once(forgetting, lambda: forgetting.fingerprint() or "") or None
+    def of_optional(self, run: "Run") -> dict[str, str]:
+        """The fingerprints of the optional groups that the run makes use of, each computed once."""
+        components: dict[str, Forgetting | Reward] = {group: getattr(run, group) for group in OPTIONAL}
+        found = {group: self._once(own, partial(_fingerprint, own)) for group, own in components.items()}
+        return {group: fingerprint for group, fingerprint in found.items() if fingerprint}
 
     def _once(self, component: object, compute: Callable[[], str]) -> str:
         key = f"{type(component).__qualname__} {json.dumps(as_containers(component), sort_keys=True)}"
         if key not in self._known:
             self._known[key] = compute()
         return self._known[key]
+
+
+def _fingerprint(component: "Forgetting | Reward") -> str:
+    """Empty where it has none."""
+    return component.fingerprint() or ""
 
 
 def schema_name(group: str, component: object) -> str:
@@ -130,7 +143,7 @@ def restore(config: Mapping[str, Any], like: "Run") -> "Run":
     for group in GROUPS:
         if group in BOOKKEEPING or group == "hardware":
             continue
-        if group == "forgetting" and group not in config[SCHEMA]:
+        if group in OPTIONAL and group not in config[SCHEMA]:
             continue  # written before there was such a group: none, which is the default of `like`
         typed[group] = _typed(group, config[SCHEMA][group], _with_typed_parts(config[group], config[SCHEMA]))
     typed["seed"] = config["seed"]

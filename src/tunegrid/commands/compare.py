@@ -29,10 +29,12 @@ def main(arguments: list[str]) -> int:
     records = _with_holm({one.name: _record(one, other, given) for one, other in _pairs(first, second)})
     if not records:
         raise DataError(f"{given.first} and {given.second} have no score in common; choose metrics with --metrics")
+    missing = {score.name: score.reason for score in (*first, *second) if isinstance(score, Unavailable)}
     if given.json:
-        print(json.dumps({"comparisons": records}, allow_nan=False))
+        print(json.dumps({"comparisons": records, "unavailable": missing}, allow_nan=False))
     else:
         _show(records, given)
+        print("".join(f"{name} not compared: {reason}\n" for name, reason in missing.items()), end="")
     return 0
 
 

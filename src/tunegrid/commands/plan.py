@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tunegrid.arguments import check_flags, overrides_of
 from tunegrid.cell.cell import Cell
+from tunegrid.cell.identity import SCHEMA
 from tunegrid.data.row_lengths import RowLengths
 from tunegrid.method import Alone
 from tunegrid.search.options import is_search
@@ -149,8 +150,11 @@ def notes(plan: Plan, times: Sequence[PackTime | None]) -> list[str]:
 
 
 def alone_notes(packs: Sequence[PackPlan]) -> list[str]:
-    """The methods whose cells share no base with others, and why."""
-    families = {cell.run.method.kind: cell.run.method.pack_family() for pack in packs for cell in pack.cells}
+    """The methods and objectives whose cells share no base with others, and why."""
+    families: dict[str, str | Alone | None] = {}
+    for cell in (cell for pack in packs for cell in pack.cells):
+        families[cell.run.method.kind] = cell.run.method.pack_family()
+        families[f"objective={cell.config[SCHEMA]['objective']}"] = cell.run.objective.alone()
     return [f"{kind} runs alone: {family.because}" for kind, family in families.items() if isinstance(family, Alone)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tunegrid.arguments import CommandParser
 from tunegrid.commands.scoring_arguments import add_sampling, check_sampling, compose_metrics, finite
 from tunegrid.metrics import Metrics, Score, Unavailable
+from tunegrid.metrics.answer_records import SUFFIX
 
 DESCRIPTION = """Score answers in a file against references in another, with 95 % bootstrap intervals over instances.
 METRICS is an option of the config group `metrics`; overrides set its values, for example metrics.mteval=python.
@@ -20,13 +21,15 @@ Scores = list[Score | Unavailable]
 
 def main(arguments: list[str]) -> int:
     """Run the command and return 0. Raises `ConfigError` or `DataError` for the user's mistakes, and writes no file."""
+    from tunegrid.metrics.answer_records import read_ranked
     from tunegrid.metrics.files import read_predictions, read_references
 
     given = _parse(arguments)
     metrics = compose_metrics(given.metrics, given.overrides)
     predictions = read_predictions(given.predictions)
     references = read_references(given.references or given.predictions, len(predictions))
-    scores = metrics.score(predictions, references)
+    ranked = read_ranked(given.predictions) if given.predictions.suffix == SUFFIX else []
+    scores = [*metrics.score(predictions, references), *metrics.score_choices(ranked)]
     sections = {"scores": scores}
     if given.perturbed:
         sections |= dict(_cases(metrics, scores, given.perturbed, references))
@@ -55,7 +58,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("overrides", nargs="*", help="for example metrics.mteval=python")
     given = parser.parse_intermixed_args(list(arguments))
     check_sampling(given)
-    if given.references is None and given.predictions.suffix != ".jsonl":
+    if given.references is None and given.predictions.suffix != SUFFIX:
         parser.error("the following arguments are required: --references, unless the predictions are .jsonl")
     return given
 
@@ -76,7 +79,7 @@ def _cases(
 
 def _groups(given: Namespace, instances: int) -> list[str]:
     from tunegrid.errors import DataError
-    from tunegrid.metrics.answer_records import SUFFIX, read_texts
+    from tunegrid.metrics.answer_records import read_texts
 
     files = [path for path in (given.predictions, given.references) if path is not None and path.suffix == SUFFIX]
     if not files:

@@ -31,7 +31,7 @@ class DeclaredFormat(RecordFormat):
         fields = {name: _one(columns, paths, name) for name, paths in self.shape.columns.items()}
         fields |= {name: self._computed(name, source, columns) for name, source in self.shape.computed.items()}
         choices = _unlettered(self._several(columns, self.shape.choices)) or tuple(self.shape.words)
-        answers = tuple(self._several(columns, self.shape.answers))
+        answers = tuple(dict.fromkeys(self._several(columns, self.shape.answers)))
         gold = self._gold(columns, choices, answers)
         answers = answers or tuple(choices[place] for place in gold)
         rejected = _one(columns, self.shape.rejected, "rejected") if self.shape.rejected else None
@@ -47,7 +47,7 @@ class DeclaredFormat(RecordFormat):
         return text
 
     def _several(self, columns: Mapping[str, Any], paths: Sequence[str]) -> list[str]:
-        """All texts under `paths`, divided at the separator, each once. Raises `RecordError` where there is none."""
+        """All texts under `paths`, divided at the separator. Raises `RecordError` where there is none."""
         values = [value for path in paths for value in found(columns, path)]
         if paths and not values:
             raise RecordError(f"{paths[0]}: missing; every record of the file needs {' or '.join(paths)}")
@@ -55,7 +55,7 @@ class DeclaredFormat(RecordFormat):
         if self.shape.separator:
             pieces = (piece.strip() for text in texts for piece in text.split(self.shape.separator))
             texts = [piece for piece in pieces if piece]
-        return list(dict.fromkeys(texts)) if paths is self.shape.answers else texts
+        return texts
 
     def _gold(self, columns: Mapping[str, Any], choices: tuple[str, ...], answers: tuple[str, ...]) -> tuple[int, ...]:
         if not choices:
@@ -112,7 +112,7 @@ def _place(key: str, value: object, choices: tuple[str, ...]) -> int:
     for plain in (text, _LETTER.sub("", text)):
         if isinstance(value, str) and plain in choices:
             return choices.index(plain)
-    if isinstance(value, str) and text.strip("()") and text.strip("()") in letters:
+    if isinstance(value, str) and text.strip("()") in list(letters):
         return letters.index(text.strip("()"))
     number = _number(value)
     if number is None or not 0 <= number < len(choices):

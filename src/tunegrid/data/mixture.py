@@ -58,7 +58,7 @@ class Mixture(Data):
             require(min(self.weights.values()) > 0, "data.weights", "be above 0", min(self.weights.values()))
 
     def splits(self) -> Splits:
-        """Read every part and choose its rows; training rows are drawn without chance but in which of them they are."""
+        """Read every part and choose its rows; how many training rows a part gives is no matter of chance."""
         read = {name: part.splits() for name, part in self.parts.items()}
         chosen = {name: _rendered(name, part, select(part, read[name])) for name, part in self.parts.items()}
         sizes = {name: len(selection.train) for name, selection in chosen.items()}

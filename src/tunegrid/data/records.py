@@ -165,6 +165,6 @@ def _grouped(path: Path, answers: list[tuple[int, Answered]]) -> Iterator[Exampl
             tuple(answer for answer, _ in pairs),
             first.turns,
             choices=first.choices,
-            gold=first.gold,
+            gold=tuple(dict.fromkeys(place for _, answered in group for place in answered.gold)),
             rejected=tuple(rejected for _, rejected in pairs if rejected is not None),
         )

@@ -3,9 +3,12 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tunegrid.data.pairs import Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +103,5 @@ class PreparedData:
     """What a protocol says about the data, one sentence each."""
     tasks: tuple[str, ...] = ()
     """The parts of a mixture, in the order that `TokenizedRows.tasks` counts; empty where there is one task."""
+    pairs: "Pairs | None" = None
+    """Answers with worse ones beside them, for the objectives that compare."""

@@ -1,13 +1,17 @@
 """The model card of an exported cell: what it is, from what, how good, at what cost."""
 
 import json
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from tunegrid.cell.cell import Cell
 from tunegrid.cell.result import Result, ScoreValue
+from tunegrid.errors import ConfigError
 
+CARD = "README.md"
 UNKNOWN = "unknown"
+MERGED = "Whole weights, the adaptation merged into them."
 
 
 def model_card(cell: Cell, result: Result, merged: bool, licence: str | None) -> str:
@@ -29,13 +33,25 @@ def model_card(cell: Cell, result: Result, merged: bool, licence: str | None) ->
         _section("Protocol", [f"{name}: {text}" for name, text in result.protocol.items()]),
         _section("Cost", _cost(result)),
         f"## Config\n\n```yaml\n{OmegaConf.to_yaml(OmegaConf.create(dict(cell.config)))}```\n",
-        f"Made from cell `{cell.id}` with {json.dumps(dict(result.versions), sort_keys=True)}.\n",
+        f"{_origin(cell)} with {json.dumps(dict(result.versions), sort_keys=True)}.\n",
     ]
     return "\n".join(parts)
 
 
+def check_merged(folder: Path, cell: Cell) -> None:
+    """Raise `ConfigError` unless the card in `folder` says that this cell was merged into the weights beside it."""
+    card = folder / CARD
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    if MERGED not in text or _origin(cell) not in text:
+        raise ConfigError(f"--unmerge {folder}: its {CARD} does not say that cell {cell.id} was merged there")
+
+
+def _origin(cell: Cell) -> str:
+    return f"Made from cell `{cell.id}`"
+
+
 def _what(cell: Cell, merged: bool) -> str:
-    form = "Whole weights, the adaptation merged into them." if merged else "The adaptation alone; it needs its base."
+    form = MERGED if merged else "The adaptation alone; it needs its base."
     return f"{form} Base: {cell.run.model.identity()}. Data: {cell.config['data']}.\n"
 
 

@@ -31,11 +31,12 @@ def answers(
     bound_kernel_cache()
     tokenizer = run.model.load_tokenizer()
     encoders = [cell.run.prompt.encoder(tokenizer) for cell in cells]
-    jobs = _jobs(cells, encoders, asked, raw)
+    prompts = _prompts(cells, encoders, asked, raw)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed, cell.path(ADAPTER)) for cell in cells]
     pack = Pack(load_onto(run.hardware, run.model, run.method), members, tokenizer.pad_token_id)
-    for job in jobs:
-        _check_room(cells[job[0]], decoders[job[0]].max_new_tokens, len(pack.own_prompt(members[job[0]].name, job[1])))
+    jobs = [(cell, tuple(pack.own_prompt(members[cell].name, prompt))) for cell, prompt in prompts]
+    for cell, prompt in jobs:
+        _check_room(cells[cell], decoders[cell].max_new_tokens, len(prompt))
     found: dict[Job, str] = {}
     for places in _alike(cells, encoders):
         own = sorted({job for job in jobs if job[0] in places}, key=lambda job: (job[0], -len(job[1])))
@@ -51,16 +52,15 @@ def _decoder(cell: Cell) -> Decoder:
     return sampler
 
 
-def _jobs(cells: Sequence[Cell], encoders: Sequence[Encoder], asked: Sequence[Asked], raw: bool) -> list[Job]:
+def _prompts(
+    cells: Sequence[Cell], encoders: Sequence[Encoder], asked: Sequence[Asked], raw: bool
+) -> list[tuple[int, list[int]]]:
     prompts = [_fitted(cell) for cell in cells]
     texts = [
         one.prompt if raw else _text(one.prompt, cells[one.cell], prompts[one.cell], encoders[one.cell])
         for one in asked
     ]
-    return [
-        (one.cell, tuple(encoders[one.cell].ids([text], Side.prompt)[0]))
-        for one, text in zip(asked, texts, strict=True)
-    ]
+    return [(one.cell, encoders[one.cell].ids([text], Side.prompt)[0]) for one, text in zip(asked, texts, strict=True)]
 
 
 def _fitted(cell: Cell) -> Prompt:

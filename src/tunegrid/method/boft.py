@@ -1,12 +1,16 @@
 """BOFT: the inputs of each weight are rotated by a product of butterflies (Liu et al. 2023, arXiv 2311.06243)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.method import Method
 from tunegrid.method.adapted_layers import adapted_linear_layers
 from tunegrid.model import Model
+from tunegrid.model.count import adapted
+from tunegrid.model.footprint import Footprint, in_layers, total
+from tunegrid.model.shapes import Shape
 
 if TYPE_CHECKING:
     from peft import BOFTConfig
@@ -45,6 +49,19 @@ class Boft(Method):
     def pack_family(self) -> str:
         """PEFT has one set of permutations in a layer."""
         return f"boft {self.factors} {self.block_size}"
+
+    def footprint(self, modules: Sequence[Shape]) -> Footprint:
+        """PEFT multiplies whole matrices (i, i): a permutation, a factor and a product so far for each factor."""
+        m, layers = self.factors, adapted(modules, self.targets)
+        own = in_layers(
+            layers,
+            trained=lambda i, o: m * i * self.block_size + o,
+            kept=lambda i, o: o,
+            inputs=True,
+            whole=lambda i, o: (2 * m + 1) * i * i,
+            frozen=total(layers, lambda i, o: m * i * i),
+        )
+        return replace(own, in_float32=False)
 
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.butterfly import compute_in_torch

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @schema("method", "multitask_prompt")
 @dataclass(kw_only=True, slots=True)
 class MultitaskPrompt(VirtualTokens):
-    """Trains P ∘ (U V), P (n, d) being the part that tasks would share, U (n, r) and V (r, d) the task's own.
+    """Trains P ∘ (U V), P (n, d) being the part that tasks share, U (n, r) and V (r, d) the task's own.
 
-    A cell has one task: this is the paper's parametrisation, without its transfer from other tasks.
+    Each part of `data=mixture` is a task; other data are one. The paper's distillation of P from a teacher for each
+    task is left out.
     """
 
     rank: int
@@ -41,14 +42,11 @@ class MultitaskPrompt(VirtualTokens):
         return Footprint(trained=n * d + n * r + r * d, virtual_tokens=n)
 
     def adaptation(self) -> "Adaptation":
-        import torch
-
         from tunegrid.adaptation.soft_prompt import SoftPrompts
 
-        the_only_task = torch.zeros(1, dtype=torch.int64)
-        return SoftPrompts(self.tokens, self._encoder, self.text, [the_only_task])
+        return SoftPrompts(self.tokens, self._encoder, self.text, by_task=True)
 
-    def _encoder(self, embedding: "Embedding") -> "MultitaskPromptEmbedding":
+    def _encoder(self, embedding: "Embedding", tasks: int) -> "MultitaskPromptEmbedding":
         from peft.tuners import MultitaskPromptEmbedding, MultitaskPromptTuningConfig
 
         drawn = self.initialisation is Initialisation.vocabulary
@@ -58,6 +56,6 @@ class MultitaskPrompt(VirtualTokens):
             num_transformer_submodules=1,
             prompt_tuning_init="SAMPLE_VOCAB" if drawn else "RANDOM",
             num_ranks=self.rank,
-            num_tasks=1,
+            num_tasks=tasks,
         )
         return MultitaskPromptEmbedding(settings, embedding)

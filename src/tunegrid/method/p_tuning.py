@@ -50,7 +50,7 @@ class PTuning(VirtualTokens):
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.soft_prompt import SoftPrompts
 
-        return SoftPrompts(self.tokens, self._encoder)
+        return SoftPrompts(self.tokens, lambda embedding, _: self._encoder(embedding))
 
     def _encoder(self, embedding: "Embedding") -> "PromptEncoder":
         from peft import PromptEncoder, PromptEncoderConfig

@@ -35,7 +35,7 @@ class PromptTuning(VirtualTokens):
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.soft_prompt import SoftPrompts
 
-        return SoftPrompts(self.tokens, self._encoder, self.text)
+        return SoftPrompts(self.tokens, lambda embedding, _: self._encoder(embedding), self.text)
 
     def _encoder(self, embedding: "Embedding") -> "PromptEmbedding":
         from peft import PromptEmbedding, PromptTuningConfig

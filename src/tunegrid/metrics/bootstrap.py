@@ -37,7 +37,7 @@ class Difference:
     """From the share of resamples beyond zero: below 5 % where the 95 % interval excludes 0."""
 
 
-def resample(score: Score, resamples: int, seed: int) -> np.ndarray:
+def resample(score: Score, resamples: int, seed: int | Sequence[int]) -> np.ndarray:
     """Return corpus values of `score` on bootstrap samples of its instances: (resamples,).
 
     Two scores with as many instances get the same samples from the same seed, which is what pairs them.
@@ -49,7 +49,7 @@ def resample(score: Score, resamples: int, seed: int) -> np.ndarray:
     return np.concatenate([values(weights, score.statistics) for weights in blocks])
 
 
-def weight_blocks(instances: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def weight_blocks(instances: int, resamples: int, seed: int | Sequence[int]) -> Iterator[np.ndarray]:
     """How often each instance is drawn in each bootstrap sample, (resamples, instances) in blocks of whole samples."""
     generator = np.random.default_rng(seed)
     even = np.full(instances, 1 / instances)

@@ -1,14 +1,17 @@
 """A metric by group of instances, and the gap between the best and the worst group."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tunegrid.errors import DataError
 from tunegrid.metrics import Score
-from tunegrid.metrics.bootstrap import block_sizes, quantiles, weight_blocks
-from tunegrid.metrics.combine import measure
+from tunegrid.metrics.bootstrap import block_sizes, quantiles, resample
+from tunegrid.metrics.combine import corpus_value, measure
+
+_ROUNDING = 1e-12
+"""Gaps this close are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +37,30 @@ def by_group(score: Score, groups: Sequence[str]) -> dict[str, Score]:
 
 
 def gap(score: Score, groups: Sequence[str], *, resamples: int, seed: int) -> Gap:
-    """Compare groups on the same instances: interval by bootstrap, p-value by exchanging group labels.
+    """Compare groups: interval by resampling each group's own instances, p-value by exchanging group labels.
 
     Raises `DataError` unless there are two groups at least.
     """
-    _, group = np.unique(np.array(groups), return_inverse=True)
-    if not len(group) or not group.max():
+    divided = by_group(score, groups)
+    if len(divided) < 2:
         raise DataError("a gap needs two groups at least; give a key that has several values")
-    instances, ones = len(group), np.ones((1, len(group)))
-    members = (group == np.arange(group.max() + 1)[:, None]).astype(float)  # (groups, instances)
-    value = _gaps(score, ones, members)[0]
-    drawn = [_gaps(score, weights, members) for weights in weight_blocks(instances, resamples, seed)]
-    generator = np.random.default_rng([seed, 3])  # a stream of its own, beside the bootstrap's
-    beyond = 0
-    for size in block_sizes(instances * len(members), resamples):
-        orders = generator.permuted(np.tile(np.arange(instances), (size, 1)), axis=1)
-        beyond += int((_gaps(score, ones, members[:, orders]) >= value - 1e-12).sum())
-    return Gap(float(value), *quantiles(np.concatenate(drawn), 0.95), (beyond + 1) / (resamples + 1))
+    value = _gap(np.array([corpus_value(own) for own in divided.values()]))
+    drawn = [resample(own, resamples, [seed, 3, place]) for place, own in enumerate(divided.values())]
+    sizes = [len(own.statistics) for own in divided.values()]
+    beyond = sum(int((gaps >= value - _ROUNDING).sum()) for gaps in _shuffled_gaps(score, sizes, resamples, seed))
+    return Gap(float(value), *quantiles(_gap(np.stack(drawn)), 0.95), (beyond + 1) / (resamples + 1))
 
 
-def _gaps(score: Score, weights: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """(samples, instances) weights, (groups, instances) or (groups, samples, instances) members to (samples,) gaps."""
-    known = measure(score.name)
-    values = np.stack([known.values(weights * own, score.statistics) for own in members])  # (groups, samples)
-    gaps: np.ndarray = values.max(axis=0) - values.min(axis=0)
-    return gaps
+def _gap(values: np.ndarray) -> np.ndarray:
+    """(groups, ...) to (...)."""
+    return np.asarray(values.max(axis=0) - values.min(axis=0))
+
+
+def _shuffled_gaps(score: Score, sizes: Sequence[int], shuffles: int, seed: int) -> Iterator[np.ndarray]:
+    """The gaps of random groupings of those sizes, (shuffles,) in blocks that fit in memory."""
+    values, instances = measure(score.name).values, len(score.statistics)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    generator = np.random.default_rng([seed, 4])
+    for size in block_sizes(instances, shuffles):
+        shuffled = generator.permuted(np.tile(group, (size, 1)), axis=1)  # (size, instances)
+        yield _gap(np.stack([values(shuffled == place, score.statistics) for place in range(len(sizes))]))

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tunegrid.config import require
+from tunegrid.hardware import Strategy
 from tunegrid.method import Alone
+from tunegrid.reward.none import NoReward
 
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
     from tunegrid.hardware import Hardware
     from tunegrid.pack.pack import Pack
     from tunegrid.reward import Reward
+    from tunegrid.run import Run
 
 
 class Journal(Protocol):
@@ -71,8 +75,21 @@ class Objective(ABC):
         """Why its cells share no base with others, whatever their methods; None: they may."""
         return None
 
+    def check(self, run: "Run") -> None:
+        """Raise `ConfigError` where the rest of the run does not fit. Imports no torch."""
+        rule = "be none: this objective draws no responses to judge"
+        require(isinstance(run.reward, NoReward), "reward", rule, type(run.reward).__name__)
+
+    def compares(self) -> bool:
+        """Whether it learns from pairs of answers."""
+        return False
+
     def writes(self) -> bool:
         """Whether what it trains is a model that answers questions."""
+        return True
+
+    def divisible(self) -> bool:
+        """Whether the means of its optimiser can be divided over ranks."""
         return True
 
     @abstractmethod
@@ -91,3 +108,9 @@ class Objective(ABC):
         `report(done, total, text)` is called as it goes, for the progress display. `reward` judges responses, for the
         objectives that draw some.
         """
+
+
+def check_machine(run: "Run") -> None:
+    """Raise `ConfigError` for an objective that trains in one process only, where there are to be several."""
+    single = run.hardware.strategy is Strategy.single
+    require(single, "hardware.strategy", "be single: only objective=sft is spread over devices", run.hardware.strategy)

@@ -19,9 +19,9 @@ from tunegrid.errors import DamagedError
 from tunegrid.hardware.collective import divided_as, whole_on_first
 from tunegrid.hardware.place import here
 from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.optimizer import MOMENTS, resumed
 
 MEMORY = "memory/"
-MOMENTS = ("exp_avg", "exp_avg_sq")
 COUNTERS = (
     "step",
     "extra_steps",
@@ -128,7 +128,7 @@ def _restore(state: CellState, optimizer: Optimizer, tensors: Mapping[str, Tenso
             parameter.copy_(divided_as(parameter, tensors[f"weight/{name}"]))
             moments = {m: divided_as(parameter, tensors[f"{m}/{name}"]) for m in MOMENTS if f"{m}/{name}" in tensors}
             if moments:
-                optimizer.state[parameter] = {"step": torch.tensor(steps, device=parameter.device), **moments}
+                optimizer.state[parameter] = resumed(optimizer, parameter, steps, moments)
     state.weights.publish()
     state.attached.recall({k.removeprefix(MEMORY): v for k, v in tensors.items() if k.startswith(MEMORY)})
     state.kept = {

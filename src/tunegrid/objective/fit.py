@@ -57,8 +57,8 @@ def fit(
     """
     _resume(states, module.optimizer, around.journals)  # type: ignore[arg-type]
     for state in states:
-        if shown is not None and not state.step:
-            state.attached.before_training(shown(state))
+        if not state.step:
+            state.attached.before_training(iter(()) if shown is None else shown(state))
     validate_every = _shared_validate_every(states)
     steps = Steps(states, of_step, validate_every)
     batches: DataLoader[Any] = DataLoader(validation, batch_size=None)

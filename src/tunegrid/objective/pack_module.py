@@ -8,10 +8,11 @@ import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from tunegrid.hardware.collective import sum_gradients, sum_over_ranks
 from tunegrid.objective.cell_state import CellState
+from tunegrid.objective.optimizer import make_optimizer
 from tunegrid.objective.passes import passes, tokens_of
 from tunegrid.pack.batch import CellRows, Row
 from tunegrid.pack.likelihood import likelihoods, unweighted
@@ -31,7 +32,7 @@ class PackModule(LightningModule):
         self.tokens_per_pass, self.log_row = tokens_per_pass, log_row
         self._validation: dict[str, list[np.ndarray]] = {}
         self._validation_passes: list[int] = []
-        self.optimizer = _optimizer([state for state in states if state.parameters])
+        self.optimizer = adamw([state for state in states if state.parameters])
 
     @property
     def device(self) -> torch.device:
@@ -173,13 +174,14 @@ class PackModule(LightningModule):
             self.log_row(state, {"val_loss": state.validated(rows.cpu().numpy())})
 
 
-def _optimizer(states: Sequence[CellState]) -> Optimizer | None:
+def adamw(states: Sequence[CellState]) -> Optimizer | None:
+    """One optimiser with groups of each cell's own; None where no cell trains anything."""
     groups = [
         {"params": own, "cell": state.member.name, "factor": factor, "weight_decay": state.objective.weight_decay}
         for state in states
         for factor, own in _by_factor(state).items()
     ]
-    return AdamW(groups, fused=True) if groups else None
+    return make_optimizer(states[0].objective.optimizer, groups) if groups else None  # one for the whole pack
 
 
 def _by_factor(state: CellState) -> dict[float, list[nn.Parameter]]:

@@ -9,14 +9,16 @@ import numpy as np
 
 from tunegrid.config import require, schema
 from tunegrid.method import Alone
-from tunegrid.objective import Journal, Objective, Trained
+from tunegrid.objective import Journal, Objective, Trained, check_machine
 from tunegrid.objective.sft import Keep, Schedule
+from tunegrid.reward.none import NoReward
 
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
     from tunegrid.hardware import Hardware
     from tunegrid.pack.pack import Pack
     from tunegrid.reward import Reward
+    from tunegrid.run import Run
 
 CUT = "cuts the distribution that responses are drawn from, so that the estimated KL can fall below 0"
 
@@ -114,6 +116,12 @@ class Ppo(Objective):
 
     def alone(self) -> Alone | None:
         return Alone("each policy draws responses of its own, and its value trunk takes the room of a second cell")
+
+    def check(self, run: "Run") -> None:
+        judged = not isinstance(run.reward, NoReward)
+        require(judged, "reward", "judge the responses (`tunegrid list reward` shows how)", "none")
+        check_machine(run)
+        require(not run.model.is_encoder_decoder, "objective", "not be ppo for an encoder-decoder", run.model.name)
 
     def statistics(self, validation: np.ndarray) -> Mapping[str, np.ndarray]:
         ones = np.ones(len(validation))

@@ -18,7 +18,7 @@ from tunegrid.objective.rollout import Drawing
 from tunegrid.objective.sft_training import ValidationBatches, cell_rows
 from tunegrid.objective.value_trunk import ValueTrunk
 from tunegrid.pack.pack import Pack
-from tunegrid.reward import Reward
+from tunegrid.reward import Judge, Reward
 
 
 def train_policy(
@@ -32,7 +32,9 @@ def train_policy(
 ) -> Trained:
     """See `Objective.train`; a policy is alone in its pack. Goes on from its checkpoint where there is one."""
     around = Around(hardware, {pack.members[0].name: journal}, report)
-    module = policy_module(pack, objective, data.stop_ids, hardware, reward, around.log_row)
+    assert pack.tokenizer is not None
+    judge = reward.judge(pack.tokenizer, pack.base.device)
+    module = policy_module(pack, objective, data.stop_ids, hardware, judge, around.log_row)
     state = module.state
     fit(module, [state], partial(cell_rows, data.train), ValidationBatches(data.validation), around)
     pack.adapted.to(device_of(hardware))  # Lightning leaves it on the CPU
@@ -41,7 +43,7 @@ def train_policy(
 
 
 def policy_module(
-    pack: Pack, objective: Ppo, stop_ids: tuple[int, ...], hardware: Hardware, reward: Reward, log_row: LogRow
+    pack: Pack, objective: Ppo, stop_ids: tuple[int, ...], hardware: Hardware, judge: Judge, log_row: LogRow
 ) -> PpoModule:
     """A policy as it stands before its first step."""
     (member,) = pack.members
@@ -51,7 +53,7 @@ def policy_module(
         name=member.name,
         reference=Reference(pack, member.name),
         drawing=drawing,
-        judge=reward.judge(pack.tokenizer, pack.base.device),
+        judge=judge,
         missing_end_penalty=objective.missing_end_penalty,
         tokens_per_pass=hardware.tokens_per_pass,
         rows_at_once=hardware.generation_rows,

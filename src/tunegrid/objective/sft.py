@@ -25,6 +25,17 @@ class Schedule(Enum):
     cosine = "cosine"
 
 
+class Optimizer(Enum):
+    """AdamW, and where and how exactly it holds its two means of each trained number."""
+
+    adamw = "adamw"
+    """Float32 on the device."""
+    paged_adamw = "paged_adamw"
+    """Float32, moved to main memory while a GPU needs the room (Dettmers et al. 2023, section 3), by bitsandbytes."""
+    paged_adamw_8bit = "paged_adamw_8bit"
+    """The same in 8 bits, in blocks of 256 (Dettmers et al. 2021, arXiv 2110.02861); small matrices stay float32."""
+
+
 class Keep(Enum):
     """Which weights a cell is scored with."""
 
@@ -38,6 +49,7 @@ class Keep(Enum):
 class Sft(Objective):
     """AdamW on completion tokens, validated as it goes."""
 
+    optimizer: Optimizer
     steps: int
     batch_size: int
     """Rows in a step of each cell; passes through the model are cut by `hardware.tokens_per_pass`, not by this."""
@@ -78,6 +90,9 @@ class Sft(Objective):
         require(self.validate_every >= 1, "objective.validate_every", "be at least 1", self.validate_every)
         patience = self.patience
         require(patience is None or patience >= 1, "objective.patience", "be at least 1 or null", patience)
+
+    def divisible(self) -> bool:
+        return self.optimizer is Optimizer.adamw
 
     def per_cell(self) -> tuple[str, ...]:
         return (

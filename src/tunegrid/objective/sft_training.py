@@ -76,7 +76,7 @@ def cell_rows(rows: TokenizedRows, state: CellState, step: int) -> CellRows:
 
 def rows_at(rows: TokenizedRows, indices: Sequence[int]) -> list[Row]:
     """Some rows as tensors."""
-    return [Row(_ids(rows.prompt(i)), _ids(rows.completion(i))) for i in indices]
+    return [Row(_ids(rows.prompt(i)), _ids(rows.completion(i)), int(rows.tasks[i])) for i in indices]
 
 
 def _ids(side: np.ndarray) -> Tensor:

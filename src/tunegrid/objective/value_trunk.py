@@ -8,8 +8,8 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from tunegrid.adaptation.attached import Attached
+from tunegrid.adaptation.scalar_head import ScalarHead
 from tunegrid.method import Alone
-from tunegrid.objective.scalar_head import ScalarHead
 from tunegrid.pack.batch import CellRows, Row
 from tunegrid.pack.forward import Forward
 from tunegrid.pack.pack import Member, Pack
@@ -30,7 +30,7 @@ class ValueTrunk:
     @classmethod
     def of(cls, pack: Pack, member: Member) -> "ValueTrunk":
         """Beside the policy's adapter on the same base; a method that shares no base gets a copy of the model."""
-        head = ScalarHead.on(pack, 0.0, seed=0)
+        head = ScalarHead.on(pack.base, 0.0, seed=0)
         if not isinstance(member.method.pack_family(), Alone):
             own = replace(member, name=f"{member.name}_value", seed=stream(member.seed, "value"))
             pack.add(own)

@@ -42,21 +42,21 @@ class Pack:
         pad: int,
         strict: bool = False,
         tokenizer: PreTrainedTokenizerBase | None = None,
+        tasks: Sequence[str] = (),
     ):
         self.members = tuple(members)
         self.pad, self.tokenizer = pad, tokenizer
         self.strict = strict
         """Give each cell its own passes, so that its matrix products have the shapes that they have alone."""
+        self.tasks = tuple(tasks)
+        """The parts of a mixture; empty where there is one task."""
         self.base = base
         base.eval()  # no dropout but the adapters' own, which the router draws
         base.requires_grad_(False)
         self.forward: Forward = choose_forward(base, pad)
         self.router = Router()
         self._base_sizes = {id(p): entries(p) for p in base.parameters()}
-        adaptations = [member.method.adaptation() for member in members]
-        if tokenizer is not None:
-            for adaptation in adaptations:
-                adaptation.read(tokenizer)
+        adaptations = [self._adaptation(member) for member in members]
         self.adapted = self._adapt(adaptations)
         self.attached = {
             member.name: Attached(adaptation, self.adapted, member.name)
@@ -65,6 +65,13 @@ class Pack:
         for member in members:
             for parameter in self.trainable(member).values():
                 parameter.requires_grad_(True)
+
+    def _adaptation(self, member: Member) -> Adaptation:
+        adaptation = member.method.adaptation()
+        adaptation.expect(len(self.tasks) or 1)
+        if self.tokenizer is not None:
+            adaptation.read(self.tokenizer)
+        return adaptation
 
     def _adapt(self, adaptations: Sequence[Adaptation]) -> nn.Module:
         adapted: nn.Module = self.base
@@ -78,9 +85,7 @@ class Pack:
 
     def add(self, member: Member) -> None:
         """Attach parameters that help to train a cell, and are no cell of the pack."""
-        adaptation = member.method.adaptation()
-        if self.tokenizer is not None:
-            adaptation.read(self.tokenizer)
+        adaptation = self._adaptation(member)
         torch.manual_seed(stream(member.seed, "adapter"))
         self.adapted = adaptation.attach(self.adapted, member.name)
         adaptation.route(self.adapted, self.router)
@@ -90,16 +95,20 @@ class Pack:
             for parameter in self.attached[name].trainable().values():
                 parameter.requires_grad_(True)
 
-    def own_prompt(self, name: str, prompt: Sequence[int]) -> list[int]:
-        """A prompt as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""
-        return [*(-1 - place for place in range(self.attached[name].adaptation.virtual_tokens())), *prompt]
+    def place_of(self, task: str | None) -> int:
+        """A task's place among those of the data; 0 where it is none of them."""
+        return self.tasks.index(task) if task in self.tasks else 0
+
+    def own_prompt(self, name: str, prompt: Sequence[int], task: int = 0) -> list[int]:
+        """A prompt of a task as cell `name` has it: behind its virtual tokens, which are -1, -2, and so on."""
+        return [*(-1 - number for number in self.attached[name].adaptation.virtual_tokens(task)), *prompt]
 
     def own_rows(self, name: str, rows: Sequence[Row]) -> list[Row]:
         """Training rows as cell `name` has them."""
         if not self.attached[name].adaptation.virtual_tokens():
             return list(rows)
-        virtual = torch.tensor(self.own_prompt(name, []), dtype=torch.int64)
-        return [replace(row, prompt=torch.cat([virtual, row.prompt])) for row in rows]
+        fronts = {task: torch.tensor(self.own_prompt(name, [], task)) for task in {row.task for row in rows}}
+        return [replace(row, prompt=torch.cat([fronts[row.task], row.prompt])) for row in rows]
 
     def is_of_base(self, parameter: nn.Parameter) -> bool:
         """Whether a parameter is the base model's own."""

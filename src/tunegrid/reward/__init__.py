@@ -24,5 +24,12 @@ class Reward(ABC):
     """A source of scores for responses."""
 
     @abstractmethod
-    def judge(self, tokenizer: "PreTrainedTokenizerBase | None", device: "torch.device") -> Judge:
+    def fingerprint(self) -> str | None:
+        """A hash of what the scores depend on outside the config: files, other cells; None where nothing is judged.
+
+        Raises `UserError` where they cannot be reached. Imports no torch.
+        """
+
+    @abstractmethod
+    def judge(self, tokenizer: "PreTrainedTokenizerBase", device: "torch.device") -> Judge:
         """What judges responses written in this tokenizer's tokens. Raises `UserError` where it cannot."""

@@ -13,13 +13,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from tunegrid.data.tokenized import PreparedData
+from tunegrid.data.tokenized import PreparedData, Question
 from tunegrid.pack.pack import Pack
 from tunegrid.pack.route import Share
 from tunegrid.sampler import Decoder
 
 Job = tuple[int, tuple[int, ...]]
-"""A member of the pack and a prompt."""
+"""A member of the pack and a prompt as it has it, behind its virtual tokens."""
 
 
 def decode(
@@ -38,12 +38,17 @@ def decode(
     prompts after another's, long ones first: a member that rambles (the untrained base) keeps its own batches long, not
     all of them. `rows_at_once` counts sequences (prompts × beams).
     """
-    prompts = sorted({tuple(q.prompt_ids) for q in data.questions}, key=len, reverse=True)
-    places = range(len(pack.members))
-    jobs: list[Job] = [(member, prompt) for member in places if member not in silent for prompt in prompts]
+    asked = [
+        [] if place in silent else [(place, tuple(_own_prompt(pack, member.name, q))) for q in data.questions]
+        for place, member in enumerate(pack.members)
+    ]
+    jobs = [job for own in asked for job in sorted(set(own), key=lambda job: len(job[1]), reverse=True)]
     answers = decode_jobs(sampler, pack, jobs, tokenizer, data.stop_ids, rows_at_once, report)
-    asked = [data.questions if member not in silent else [] for member in places]
-    return [[answers[member, tuple(q.prompt_ids)] for q in asked[member]] for member in places]
+    return [[answers[job] for job in own] for own in asked]
+
+
+def _own_prompt(pack: Pack, name: str, question: Question) -> list[int]:
+    return pack.own_prompt(name, question.prompt_ids, pack.place_of(question.task))
 
 
 def decode_jobs(
@@ -70,7 +75,7 @@ def _decode_batch(
     sampler: Decoder, pack: Pack, batch: Sequence[Job], tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...]
 ) -> list[str]:
     model, pad = cast(Any, pack.base), tokenizer.pad_token_id  # transformers' own types hide `generate`
-    prompts = [pack.own_prompt(pack.members[member].name, prompt) for member, prompt in batch]
+    prompts = [list(prompt) for _, prompt in batch]
     longest = max(map(len, prompts))
     ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts], device=model.device)
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=model.device)

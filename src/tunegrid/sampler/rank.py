@@ -39,7 +39,7 @@ def rank(
     choices that are equally likely the first is taken.
     """
     names = [member.name for place, member in enumerate(pack.members) if place not in silent]
-    readings = [reading for question in questions for reading in _readings(question)]
+    readings = [reading for question in questions for reading in _readings(pack, question)]
     found = dict(zip(names, _log_likelihoods(pack, names, readings, tokens_per_pass, report), strict=True))
     ends = list(accumulate(len(question.choices) for question in questions))[:-1]
     return [
@@ -50,13 +50,13 @@ def rank(
     ]
 
 
-def _readings(question: Question) -> Iterator[Reading]:
+def _readings(pack: Pack, question: Question) -> Iterator[Reading]:
     """The prompt once where every choice is a single token, else once for each choice."""
-    prompt, choices = torch.tensor(question.prompt_ids), question.choice_ids
+    prompt, choices, task = torch.tensor(question.prompt_ids), question.choice_ids, pack.place_of(question.task)
     if all(len(ids) == 1 for ids in choices):
-        yield Reading(Row(prompt, torch.tensor(choices[0])), choices)
+        yield Reading(Row(prompt, torch.tensor(choices[0]), task), choices)
     else:
-        yield from (Reading(Row(prompt, torch.tensor(ids)), [ids]) for ids in choices)
+        yield from (Reading(Row(prompt, torch.tensor(ids), task), [ids]) for ids in choices)
 
 
 def _log_likelihoods(

@@ -100,7 +100,7 @@ class Forecasts:
     def time(self, cells: Sequence[Cell], finished: Sequence[Result]) -> PackTime | None:
         """How long the pack will take, from finished cells like its own."""
         lengths = self.lengths(cells[0])
-        if isinstance(lengths, str):
+        if isinstance(lengths, str) or not isinstance(cells[0].run.objective, Sft):
             return None
         machine, run = self.device(cells[0]), cells[0].run
         precision = machine.precision(run.hardware) if run.method.base_weights() is Weights.hardware else "float32"

@@ -60,7 +60,7 @@ def pack_key(cell: Cell) -> str | None:
     Equal is everything but the method, the seed and the objective's per-cell fields.
     """
     family = cell.run.method.pack_family()
-    if isinstance(family, Alone) or cell.run.sweep.pack is PackMode.off:
+    if isinstance(family, Alone) or cell.run.objective.alone() or cell.run.sweep.pack is PackMode.off:
         return None
     apart = set(cell.run.objective.per_cell())
     shared = {key: value for key, value in cell.config.items() if key not in ("method", "seed")}

@@ -31,7 +31,7 @@ def choose(cells: Sequence[CellRecord], spec: ChoiceSpec) -> Choice:
     for candidates in rows.values():
         best = _best(candidates, spec.by)
         kept.update(cell.id for cell in candidates[best])
-        if _at_edge(candidates, best):
+        if _at_edge(candidates, best) and any(cell.score(spec.by) is not None for cell in candidates[best]):
             edges.append(f"{setting(candidates[best][0].config, 'method.kind')} ({short_key(spec.key)} {best})")
     return Choice(tuple(cell for cell in cells if cell.id in kept), tuple(_notes(cells, spec, edges)))
 

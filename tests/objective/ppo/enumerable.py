@@ -19,6 +19,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 from tunegrid.data.token_rows import PreparedData, TokenizedRows
 from tunegrid.loss.token_distribution import log_distribution
 from tunegrid.method import Method
+from tunegrid.model.byte_tokenizer import byte_tokenizer
 from tunegrid.model.split_attention import split
 from tunegrid.objective import Trained
 from tunegrid.objective.ppo import Ppo
@@ -51,6 +52,9 @@ class CountWanted(Judge):
 
 
 class Wanted(Reward):
+    def fingerprint(self) -> str | None:
+        return "wanted"
+
     def judge(self, tokenizer: Any, device: torch.device) -> Judge:
         return CountWanted()
 
@@ -129,7 +133,7 @@ def base() -> PreTrainedModel:
 
 def pack(method: Method | None = None, seed: int = 0) -> Pack:
     """A pack of one cell on the pretrained model."""
-    return Pack(base(), [Member("cell", method or full(), seed)], PAD, tokenizer=None)
+    return Pack(base(), [Member("cell", method or full(), seed)], PAD, tokenizer=byte_tokenizer(False, 64))
 
 
 def prompts(count: int = 64) -> PreparedData:
@@ -140,7 +144,7 @@ def prompts(count: int = 64) -> PreparedData:
 
 def module(method: Method | None = None, seed: int = 0, of: Pack | None = None, **changes: object) -> PpoModule:
     """A policy before its first step."""
-    return policy_module(of or pack(method, seed), ppo(**changes), (END,), HARDWARE, Wanted(), lambda *_: None)
+    return policy_module(of or pack(method, seed), ppo(**changes), (END,), HARDWARE, CountWanted(), lambda *_: None)
 
 
 def log_probabilities(model: PreTrainedModel, temperature: float = 1.0) -> Tensor:

@@ -4,8 +4,10 @@ from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
-from tunegrid.pack.pack import Pack
+HEAD = "head.safetensors"
+"""A cell's head, beside its adaptation."""
 
 
 class ScalarHead(nn.Module):
@@ -18,10 +20,14 @@ class ScalarHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(()))
 
     @classmethod
-    def on(cls, pack: Pack, deviation: float, seed: int) -> Self:
-        """A head for the hidden states of a pack's base, on its device."""
-        width = cast(nn.Embedding, pack.base.get_input_embeddings()).weight.shape[1]
-        return cls(width, deviation, torch.Generator().manual_seed(seed)).to(pack.base.device)
+    def on(cls, base: PreTrainedModel, deviation: float | None, seed: int) -> Self:
+        """A head for the hidden states of a model, on its device; by default of deviation 1 / √(width + 1).
+
+        Stiennon et al. 2020, arXiv 2009.01325, appendix B.1: scores then begin with a deviation around 1.
+        """
+        width = cast(nn.Embedding, base.get_input_embeddings()).weight.shape[1]
+        own = (width + 1) ** -0.5 if deviation is None else deviation
+        return cls(width, own, torch.Generator().manual_seed(seed)).to(base.device)
 
     def forward(self, states: Tensor) -> Tensor:
         """(…, d) to (…)."""

@@ -1,0 +1,56 @@
+"""Signs of trouble, from made-up updates."""
+
+from typing import Any
+
+from tunegrid.objective.alarms import UPDATES, raised
+from tunegrid.objective.ppo import Alarm
+
+CALM = {
+    "reward": 0.5,
+    "kl": 0.2,
+    "length": 10.0,
+    "entropy": 2.0,
+    "largest_ratio": 1.3,
+    "value_size": 0.4,
+    "return_size": 2.0,
+}
+SIGNS: dict[Alarm, dict[str, float]] = {
+    Alarm.negative_kl: {"kl": -0.6},
+    Alarm.kl: {"kl": 5.1},
+    Alarm.ratio: {"largest_ratio": 10.5},
+    Alarm.entropy: {"entropy": 0.19},
+    Alarm.value: {"value_size": 20.5},
+    Alarm.length: {"reward": 0.6, "length": 20.5},
+}
+
+
+def after(changes: dict[str, float], updates: int) -> list[Alarm]:
+    """The alarms of the last of some equal updates behind a calm one."""
+    past: dict[str, float] = {}
+    assert raised(CALM, past, 1.0) == []
+    found: list[Alarm] = []
+    for _ in range(updates):
+        found = raised({**CALM, **changes}, past, 1.0)
+    return found
+
+
+def test_each_sign_raises_its_alarm_and_no_other() -> None:
+    assert SIGNS.keys() == set(Alarm)
+    for alarm, changes in SIGNS.items():
+        assert after(changes, UPDATES) == [alarm]
+
+
+def test_one_negative_estimate_is_chance() -> None:
+    assert after(SIGNS[Alarm.negative_kl], UPDATES - 1) == []
+
+
+def test_longer_answers_that_earn_no_more_are_no_sign() -> None:
+    assert after({"length": 30.0}, 1) == []
+
+
+def test_what_alarms_compare_with_outlives_a_checkpoint() -> None:
+    import json
+
+    past: dict[str, Any] = {}
+    raised(CALM, past, None)
+    assert raised({**CALM, "entropy": 0.1}, json.loads(json.dumps(past)), None) == [Alarm.entropy]
