@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -190,3 +191,19 @@ def test_one_folder_holds_a_folder_for_each_part(make_data, tmp_path):
     paths = {name: part.path for name, part in data.parts.items()}
     assert paths == {"first": str(tmp_path / "first"), "second": str(tmp_path), "third": str(tmp_path / "first")}
     assert {e.fields["prompt"].split()[0] for e in data.splits().train if e.task == "second"} == {tmp_path.name}
+
+
+def test_a_part_stands_for_the_subsets_that_are_named(make_data, tmp_path):
+    for name in ("one", "two"):
+        rows = [{"input": f"{name} {row}", "target": "yes"} for row in range(20)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    made = ("+data@data.parts.tasks=bbh", "+data.subsets={tasks: [one, two]}", f"data.path={tmp_path}")
+    data = make_data("mixture", *made, "data.parts.tasks.test_rows=3")
+    assert [(name, part.subset) for name, part in data.parts.items()] == [("one", "one"), ("two", "two")]
+    assert tasks(data.splits().test) == {"one": 3, "two": 3}
+    assert replace(data) == data
+
+
+def test_only_parts_with_subsets_stand_for_several(mixture):
+    with pytest.raises(ConfigError, match=r"data\.subsets must name parts with a data\.parts\.NAME\.subset, got a"):
+        mixture({"a": 10}, "+data.subsets={a: [b]}")

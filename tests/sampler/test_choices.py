@@ -20,7 +20,7 @@ from tunegrid.sampler import Answer
 from tunegrid.sampler.choices import Choices, Ranking
 
 METHODS: dict[str, Method] = {"narrow": lora(4), "base": BASE, "soft": prompt(3), "wide": lora(8)}
-LONG = "a choice of many more characters than any other"
+LONG = " a choice of many more characters than any other"
 QUESTIONS = [
     ([7, 8, 9], {"yes": [20], "no": [21]}),
     ([40, 41, 42, 43, 44, 45], {"one": [60, 61], LONG: [62, 63, 64, 65], "three": [66]}),
@@ -100,7 +100,7 @@ def test_a_choice_may_be_likelier_for_its_length(tokenizer: PreTrainedTokenizerF
     (raw,), (per_character,) = answers(pack, tokenizer), answers(pack, tokenizer, Ranking.per_character)
     assert [one.log_likelihoods for one in raw] == [one.log_likelihoods for one in per_character]
     for answer, (_, choices) in zip(per_character, QUESTIONS, strict=True):
-        scores = {text: ll / len(text) for text, ll in zip(choices, answer.log_likelihoods, strict=True)}
+        scores = {text: ll / len(text.strip()) for text, ll in zip(choices, answer.log_likelihoods, strict=True)}
         assert answer.text == max(scores, key=lambda text: scores[text])
     assert raw[1].text != per_character[1].text == LONG
 

@@ -31,6 +31,8 @@ class Mixture(Data):
     """A folder for the parts that have no path of their own: in it the folder of a part's name, or else it itself."""
     parts: dict[str, Data]
     """Data sets by name: `+data@data.parts.gsm8k=gsm8k` adds one, `data.parts.gsm8k.rows=500` sets it."""
+    subsets: dict[str, list[str]]
+    """Parts that stand for several: for each `subset` listed here a part like it, which is called by that name."""
     weights: dict[str, float]
     """Rates of parts relative to each other; where there are none, by size."""
     cap: int | None
@@ -43,6 +45,7 @@ class Mixture(Data):
     def __post_init__(self) -> None:
         Data.__post_init__(self)
         require(len(self.parts) > 0, "data.parts", "have a data set, as by +data@data.parts.NAME=OPTION", "none")
+        self._divide()
         for name in self.parts:
             require(name.isidentifier(), "data.parts", "have names of letters, digits and underscores", name)
         for name, part in self.parts.items():
@@ -56,6 +59,15 @@ class Mixture(Data):
             same = self.weights.keys() == self.parts.keys()
             require(same, "data.weights", f"name each of {', '.join(self.parts)}", ", ".join(self.weights))
             require(min(self.weights.values()) > 0, "data.weights", "be above 0", min(self.weights.values()))
+
+    def _divide(self) -> None:
+        """Put the parts of every subset in the place of the part that stands for them."""
+        for name, subsets in self.subsets.items():
+            known = hasattr(self.parts.get(name), "subset")
+            require(known, "data.subsets", "name parts with a data.parts.NAME.subset", name)
+            like = self.parts.pop(name)
+            self.parts |= {subset: replace(like, subset=subset) for subset in subsets}  # type: ignore[call-arg]
+        self.subsets = {}
 
     def splits(self) -> Splits:
         """Read every part and choose its rows; how many training rows a part gives is no matter of chance."""

@@ -82,6 +82,10 @@ class Question:
     gold: list[int] = field(default_factory=list)
     """Which of `choices` are right, by index."""
 
+    def choice_lengths(self) -> np.ndarray:
+        """(choices,) characters, blanks at the ends apart."""
+        return np.array([len(choice.strip()) for choice in self.choices])
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedData:

@@ -19,5 +19,4 @@ def scored(metrics: Metrics, questions: Sequence[Question], answers: Sequence[An
 def _ranked(question: Question, answer: Answer) -> Ranked | None:
     if not answer.log_likelihoods:
         return None
-    lengths = np.array([len(choice) for choice in question.choices])
-    return Ranked(np.array(answer.log_likelihoods), lengths, question.gold)
+    return Ranked(np.array(answer.log_likelihoods), question.choice_lengths(), question.gold)

@@ -105,6 +105,5 @@ def _labels(batch: Batch, read: Sequence[Sequence[Reading]]) -> tuple[Labels, Te
 
 
 def _answer(ranking: Ranking, question: Question, log_likelihoods: np.ndarray) -> Answer:
-    lengths = np.array([len(choice) for choice in question.choices])
-    scores = log_likelihoods / lengths if ranking is Ranking.per_character else log_likelihoods
+    scores = log_likelihoods / question.choice_lengths() if ranking is Ranking.per_character else log_likelihoods
     return Answer(question.choices[int(scores.argmax())], tuple(map(float, log_likelihoods)))
