@@ -4,6 +4,7 @@ Intervals, the published line, the untrained line and the noise between seeds ar
 """
 
 import io
+import math
 import re
 import textwrap
 import warnings
@@ -138,15 +139,24 @@ def _draw_series(axes: "Axes", points: list[_Point], series: str, index: int) ->
 
 def _draw_front(axes: "Axes", points: list[_Point], column: ScoreColumn) -> None:
     """Each row as a point with its name, and a step along those that nothing cheaper beats."""
+    middle = _middle([point.x for point in points])
     for point in points:
         low, high = point.interval or (point.value, point.value)
         spread = [[point.value - low], [high - point.value]]
         label = "ours, 95 % interval"
         axes.errorbar(point.x, point.value, spread, fmt="o", color=PALETTE.ours[0], markersize=5, label=label, zorder=3)
-        axes.annotate(point.label, (point.x, point.value), (5, 4), textcoords="offset points", fontsize=7)
+        shift, side = ((-5, 4), "right") if point.x > middle else ((5, 4), "left")
+        axes.annotate(point.label, (point.x, point.value), shift, textcoords="offset points", fontsize=7, ha=side)
     front = pareto_front([(point.x, -point.value if column.lower_is_better else point.value) for point in points])
     x, y = ([getattr(points[place], name) for place in front] for name in ("x", "value"))
     axes.plot(x, y, drawstyle="steps-post", color=PALETTE.ours[1], linestyle="--", label="Pareto front", zorder=2)
+
+
+def _middle(places: list[float]) -> float:
+    """Of the horizontal axis, from where on names stand to the left of their points; `places` are sorted."""
+    if not places:
+        return 0.0
+    return math.sqrt(places[0] * places[-1]) if _is_geometric(places) else (places[0] + places[-1]) / 2
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
