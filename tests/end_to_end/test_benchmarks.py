@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from benchmark_folders import folder_of
-from command_line import REAL, run
+from command_line import REAL, finish, start
 
 SMALL = (
     "model=tiny",
@@ -27,10 +27,13 @@ SMALL = (
 @pytest.mark.slow
 def test_chosen_answers_are_kept_scored_by_task_and_shown_beside_the_leaderboard(tmp_path: Path) -> None:
     folder = folder_of("superglue", tmp_path / "files")
-    done = run(tmp_path, "experiments=superglue", f"data.path={folder}", *SMALL, **REAL)
-    assert done.returncode == 0, done.stderr
+    process = start(tmp_path, "experiments=superglue", f"data.path={folder}", *SMALL, **REAL)
+    _, told = finish(process, 300)
+    assert process.returncode == 0, told
     outputs = tmp_path / "work/outputs"
-    answers = [json.loads(line) for path in outputs.glob("cells/*/answers.jsonl") for line in path.open()]
+    answers = [
+        json.loads(line) for path in outputs.glob("cells/*/answers.jsonl") for line in path.read_text().splitlines()
+    ]
     assert len(answers) == 2 * 6 * 3
     for answer in answers:
         choices = 3 if answer["key"].startswith("cb/") else 2
