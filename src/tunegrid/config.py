@@ -3,7 +3,7 @@
 import importlib
 import importlib.resources
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -49,9 +49,9 @@ def options(group: str) -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def register_components() -> None:
-    """Import the module of every shipped option, so that its schema is known to Hydra. Imports no torch."""
-    for group in GROUPS:
+def register_components(groups: Iterable[str] = GROUPS) -> None:
+    """Import the module of every shipped option of `groups`, so that Hydra knows its schema. Imports no torch."""
+    for group in groups:
         for option in options(group):
             module = f"tunegrid.{group}.{option}"
             if importlib.util.find_spec(module):

@@ -196,6 +196,12 @@ def test_choices_are_scored_by_their_likelihoods(capsys: pytest.CaptureFixture[s
     assert {name: entry["value"] for name, entry in found.items()} == pytest.approx(expected)
 
 
+def test_choices_have_a_worst_case_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = choice_records(tmp_path)
+    assert main([*arguments, "--perturbed", arguments[-1], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["worst_case"]["acc"]["value"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

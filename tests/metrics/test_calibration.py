@@ -12,9 +12,9 @@ def ece(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
 
 
 def test_error_by_hand() -> None:
-    # (0.5, 1]: 2 of 3 right at a mean of 0.8; [0, 0.5]: none of 1 at 0.5. 3/4 · |2/3 − 0.8| + 1/4 · 0.5.
-    confidence, right = np.array([0.9, 0.8, 0.7, 0.5]), np.array([1.0, 1.0, 0.0, 0.0])
-    assert ece(confidence, right, 2) == pytest.approx(0.75 * abs(2 / 3 - 0.8) + 0.25 * 0.5)
+    # (0.5, 1]: all of 3 right at a mean of 0.7; [0, 0.5]: none of 1 at 0.5.
+    confidence, right = np.array([0.8, 0.7, 0.6, 0.5]), np.array([1.0, 1.0, 1.0, 0.0])
+    assert ece(confidence, right, 2) == pytest.approx(0.75 * abs(1 - 0.7) + 0.25 * 0.5)
     assert ece(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 10) == 0.0
 
 

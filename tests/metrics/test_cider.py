@@ -7,7 +7,7 @@ import pytest
 from tunegrid.metrics.cider import statistics
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(40))
 def test_equals_the_coco_scorer(random_corpus, seed: int) -> None:
     coco = pytest.importorskip("pycocoevalcap.cider.cider", reason="pip install 'tunegrid[meteor]'")
     answers, references = random_corpus(seed)

@@ -137,11 +137,11 @@ def test_mismatches_are_refused() -> None:
         metrics.score([], [])
 
 
-def test_630_instances_with_8_references_take_at_most_5_seconds() -> None:
+def test_630_instances_with_8_references_take_at_most_3_seconds() -> None:
     text = "the cheap pub near café Rouge serves Italian food by a river with high ratings 5 out of £20-25"
     words = text.split(" ")
     answers = [f"{' '.join(words[index % 7 :])} n{index}." for index in range(630)]
     references = [[f"{' '.join(words[k:] + words[:k])} n{index} k{k}" for k in range(8)] for index in range(630)]
     started = time.process_time()
     E2e(mteval=Mteval.perl, meteor=False).score(answers, references)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 3

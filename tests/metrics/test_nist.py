@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 
 import pytest
 
@@ -42,3 +43,31 @@ def test_information_comes_from_all_references() -> None:
     alone = nist.statistics(answers[:1], references[:1], pool_references=True)
     both = nist.statistics(answers, references, pool_references=True)
     assert both[0, 0] > alone[0, 0]
+
+
+def ngrams(text: list[str], n: int) -> list[tuple[str, ...]]:
+    return [tuple(text[start : start + n]) for start in range(len(text) - n + 1)]
+
+
+def defined(answers: list[list[str]], references: list[list[list[str]]]) -> float:
+    """Doddington's equation 3, counted one n-gram at a time."""
+    everywhere = Counter(g for several in references for text in several for n in range(1, 6) for g in ngrams(text, n))
+    words = sum(count for ngram, count in everywhere.items() if len(ngram) == 1)
+    score = 0.0
+    for n in range(1, 6):
+        information, total = 0.0, 0
+        for answer, several in zip(answers, references, strict=True):
+            for ngram, count in Counter(ngrams(answer, n)).items():
+                matched = min(count, max(ngrams(text, n).count(ngram) for text in several))
+                information += matched * math.log2((everywhere[ngram[:-1]] or words) / (everywhere[ngram] or 1))
+                total += count
+        score += information / total if total else 0.0
+    lengths = [len(text) for several in references for text in several]
+    ratio = min(sum(map(len, answers)) / (sum(lengths) / len(lengths) * len(answers)), 1.0)
+    return score * math.exp(math.log(0.5) / math.log(1.5) ** 2 * math.log(ratio) ** 2)
+
+
+def test_equals_the_definition(random_corpus) -> None:
+    for seed in range(1000):
+        answers, references = random_corpus(seed, 1 + seed % 2)
+        assert whole(answers, references) == pytest.approx(defined(answers, references), rel=1e-9), seed

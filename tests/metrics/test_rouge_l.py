@@ -5,7 +5,7 @@ from tunegrid.metrics.rouge_l import rouge_l, statistics
 
 def test_equals_the_coco_scorer(random_corpus) -> None:
     rouge = pytest.importorskip("pycocoevalcap.rouge.rouge", reason="pip install 'tunegrid[meteor]'")
-    answers, references = random_corpus(7)
+    answers, references = random_corpus(7, 1000)
     answers[0] = []
     ours = statistics(answers, references)[:, 0]
     for index, (answer, several) in enumerate(zip(answers, references, strict=True)):

@@ -52,6 +52,13 @@ def test_equals_sacrebleu_on_real_outputs(e2e_data: Path) -> None:
     assert values(answers, references, Words.mteval, 0) == pytest.approx(expected, abs=1e-9)
 
 
+def test_words_where_none_should_be_are_all_wrong() -> None:
+    for answer, expected in (("a b", 100.0), ("", 0.0)):
+        assert (
+            values([answer], [[""]], Words.mteval, 0)["TER"] == expected == TER().corpus_score([answer], [[""]]).score
+        )
+
+
 def test_words_between_spaces_give_the_published_sentences() -> None:
     reference = "I am very happy to say that I am drinking a warm cup of tea."
     answer = "I am very happy that I am drinking a cup of tea."

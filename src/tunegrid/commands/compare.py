@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunegrid.arguments import CommandParser
-from tunegrid.commands.scoring_arguments import add_sampling, check_sampling, compose_metrics, finite
+from tunegrid.commands.scoring_arguments import add_sampling, check_sampling, compose_metrics, finite, score_file
 from tunegrid.errors import DataError
 from tunegrid.metrics import Score, Unavailable
 
@@ -72,10 +72,9 @@ def _scored(given: Namespace) -> list[list[Score | Unavailable]]:
 
     metrics = compose_metrics(given.metrics, given.overrides)
     files = [_answers(reference, given.output_root) for reference in (given.first, given.second)]
-    answers = [read_predictions(file) for file in files]
-    references = [read_references(given.references or file, len(own)) for file, own in zip(files, answers, strict=True)]
+    references = [read_references(given.references or file, len(read_predictions(file))) for file in files]
     _check_same(given, *references)
-    return [metrics.score(own, several) for own, several in zip(answers, references, strict=True)]
+    return [score_file(metrics, file, several) for file, several in zip(files, references, strict=True)]
 
 
 def _answers(reference: str, output_root: str | None) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tunegrid.arguments import CommandParser
-from tunegrid.commands.scoring_arguments import add_sampling, check_sampling, compose_metrics, finite
-from tunegrid.metrics import Metrics, Score, Unavailable
+from tunegrid.commands.scoring_arguments import add_sampling, check_sampling, compose_metrics, finite, score_file
+from tunegrid.metrics import Score, Unavailable
 from tunegrid.metrics.answer_records import SUFFIX
 
 DESCRIPTION = """Score answers in a file against references in another, with 95 % bootstrap intervals over instances.
@@ -21,27 +21,22 @@ Scores = list[Score | Unavailable]
 
 def main(arguments: list[str]) -> int:
     """Run the command and return 0. Raises `ConfigError` or `DataError` for the user's mistakes, and writes no file."""
-    from tunegrid.metrics.answer_records import read_ranked
     from tunegrid.metrics.files import read_predictions, read_references
 
     given = _parse(arguments)
     metrics = compose_metrics(given.metrics, given.overrides)
-    predictions = read_predictions(given.predictions)
-    references = read_references(given.references or given.predictions, len(predictions))
-    ranked = read_ranked(given.predictions) if given.predictions.suffix == SUFFIX else []
-    scores = [*metrics.score(predictions, references), *metrics.score_choices(ranked)]
-    sections = {"scores": scores}
-    if given.perturbed:
-        sections |= dict(_cases(metrics, scores, given.perturbed, references))
-    groups = _groups(given, len(predictions)) if given.group else []
-    sections |= dict(_by_group(scores, groups))
+    instances = len(read_predictions(given.predictions))
+    references = read_references(given.references or given.predictions, instances)
+    scores, *versions = (score_file(metrics, file, references) for file in (given.predictions, *given.perturbed))
+    groups = _groups(given, instances) if given.group else []
+    sections = {"scores": scores, **dict(_cases([scores, *versions])), **dict(_by_group(scores, groups))}
     record = {name: {score.name: _record(score, given) for score in several} for name, several in sections.items()}
     if groups:
         record["gaps"] = {score.name: _gap(score, groups, given) for score in scores}
     if given.json:
         print(json.dumps(record, allow_nan=False))
     else:
-        _show(record, len(predictions), given.resamples, given.seed)
+        _show(record, instances, given.resamples, given.seed)
     return 0
 
 
@@ -63,18 +58,15 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     return given
 
 
-def _cases(
-    metrics: Metrics, scores: Scores, files: Sequence[Path], references: Sequence[Sequence[str]]
-) -> Iterator[tuple[str, Scores]]:
-    """The worst and the mean over the answers and their perturbed versions."""
-    from tunegrid.metrics.files import read_predictions
+def _cases(versions: Sequence[Scores]) -> Iterator[tuple[str, Scores]]:
+    """The worst and the mean over the answers and their perturbed versions; nothing where there are none."""
     from tunegrid.metrics.robustness import mean_case, worst_case
 
-    every = [scores, *(metrics.score(read_predictions(file), references) for file in files)]
-    versions = [[s for s in several if isinstance(s, Score)] for several in zip(*every, strict=True)]
-    whole = [several for several in versions if len(several) == len(every)]
-    yield "worst_case", [worst_case(several) for several in whole]
-    yield "mean_case", [mean_case(several) for several in whole]
+    same = [[score for score in several if isinstance(score, Score)] for several in zip(*versions, strict=True)]
+    whole = [several for several in same if len(several) == len(versions) > 1]
+    if whole:
+        yield "worst_case", [worst_case(several) for several in whole]
+        yield "mean_case", [mean_case(several) for several in whole]
 
 
 def _groups(given: Namespace, instances: int) -> list[str]:

@@ -3,9 +3,10 @@
 import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tunegrid.errors import ConfigError, unknown
-from tunegrid.metrics import Metrics
+from tunegrid.metrics import Metrics, Score, Unavailable
 
 _FEWEST_RESAMPLES = 100
 
@@ -35,7 +36,7 @@ def compose_metrics(name: str, overrides: Sequence[str]) -> Metrics:
 
     if name not in options("metrics"):
         raise ConfigError(unknown("metrics", name, options("metrics")))
-    register_components()
+    register_components(["metrics"])
     with initialize_config_module("tunegrid.conf", version_base="1.3"):
         known = compose(overrides=[f"+metrics={name}"]).metrics
         for override in overrides:
@@ -56,6 +57,15 @@ def _check_override(override: str, known: Sequence[str]) -> None:
         raise ConfigError(f"{override!r} is no override of metrics; write metrics.KEY=VALUE, keys: {', '.join(known)}")
     if key not in known:
         raise ConfigError(unknown("key of metrics", key, known))
+
+
+def score_file(metrics: Metrics, path: Path, references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
+    """Score the answers of a file, and the likelihoods of choices that its records may have. Raises `DataError`."""
+    from tunegrid.metrics.answer_records import SUFFIX, read_ranked
+    from tunegrid.metrics.files import read_predictions
+
+    ranked = read_ranked(path) if path.suffix == SUFFIX else []
+    return [*metrics.score(read_predictions(path), references), *metrics.score_choices(ranked)]
 
 
 def finite(record: Mapping[str, float]) -> dict[str, float | None]:

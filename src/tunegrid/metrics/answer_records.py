@@ -26,12 +26,12 @@ def read_text_lists(path: Path, key: str) -> list[list[str]]:
 
 
 def read_ranked(path: Path) -> list[Ranked]:
-    """The likelihoods of each record's choices; none where the first record has no `log_likelihoods`.
+    """The likelihoods of each record's choices; none where the first record lacks `choices` or `log_likelihoods`.
 
     Raises `DataError`.
     """
     first = next(iter(read_records(path)))
-    if isinstance(first, Problem) or "log_likelihoods" not in first.columns:
+    if isinstance(first, Problem) or not {"choices", "log_likelihoods"} <= first.columns.keys():
         return []
     likelihoods = _column(path, "log_likelihoods", _numbers, "a list of numbers, one for each choice")
     choices = read_text_lists(path, "choices")

@@ -9,15 +9,16 @@ import numpy as np
 from tunegrid.config import schema
 from tunegrid.errors import DataError
 from tunegrid.metrics import Metrics, Score, Unavailable, check_pairs
-from tunegrid.metrics.final_number import last_number, marked_number
+from tunegrid.metrics.final_number import first_number, last_number, marked_number
 
 
 @schema("metrics", "arithmetic")
 @dataclass(kw_only=True, slots=True)
 class Arithmetic(Metrics):
-    """strict_accuracy (the number after `####`) and flexible_accuracy (the last number anywhere), 0 … 1.
+    """strict_accuracy (the number after `####`), flexible_accuracy (the last number) and first_accuracy, 0 … 1.
 
-    The two extractions are those of lm-evaluation-harness's gsm8k; numbers are compared by value, so 5.00 is 5.
+    The first two extractions are those of lm-evaluation-harness's gsm8k, the first number is what Kojima et al. (2022)
+    read after «the answer (arabic numerals) is». Numbers are compared by value, so 5.00 is 5.
     """
 
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
@@ -27,6 +28,7 @@ class Arithmetic(Metrics):
         return [
             Score("strict_accuracy", _hits(answers, right, marked_number)),
             Score("flexible_accuracy", _hits(answers, right, last_number)),
+            Score("first_accuracy", _hits(answers, right, first_number)),
         ]
 
 

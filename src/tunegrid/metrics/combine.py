@@ -92,6 +92,7 @@ MEASURES = {
     "Brier": Measure(mean, higher_is_better=False),
     "strict_accuracy": Measure(mean),
     "flexible_accuracy": Measure(mean),
+    "first_accuracy": Measure(mean),
     "val_loss": Measure(likelihood.val_loss, higher_is_better=False),
     "perplexity": Measure(likelihood.perplexity, higher_is_better=False),
     "general_perplexity": Measure(likelihood.perplexity, higher_is_better=False),

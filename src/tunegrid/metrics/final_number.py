@@ -19,6 +19,12 @@ def last_number(text: str) -> Decimal | None:
     return _value(found[-1]) if found else None
 
 
+def first_number(text: str) -> Decimal | None:
+    """The first number in a text, read likewise: for answers to a question that asks for the number alone."""
+    found = _NUMBER.search(text)
+    return _value(found[0]) if found else None
+
+
 def _value(digits: str) -> Decimal | None:
     try:
         return Decimal(digits.replace(",", "").replace("$", "").removesuffix("."))
