@@ -1,14 +1,18 @@
 """metrics=multiple_choice against loops over single questions, and the way it gets its likelihoods."""
 
+import json
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tunegrid.cell.cell import AnswerRow
 from tunegrid.data.token_rows import Question
 from tunegrid.errors import DataError
 from tunegrid.metrics import Ranked, Score, Unavailable
+from tunegrid.metrics.answer_records import read_ranked
 from tunegrid.metrics.combine import corpus_value
 from tunegrid.metrics.exact_match import statistics as exact
 from tunegrid.metrics.multiple_choice import MultipleChoice
@@ -82,3 +86,25 @@ def test_answers_are_scored_by_text_and_by_likelihood():
     assert (by_likelihood["acc"], by_likelihood["acc_norm"]) == (0.5, 1.0)
     by_text = {score.name: score for score in scored(Text(), asked, answers)}
     assert (by_text["exact_match"].statistics == exact(["yes", "yes"], [["yes"], ["no"]])).all()
+
+
+def test_what_a_cell_leaves_of_chosen_answers_is_scored_again(tmp_path: Path):
+    ranked = drawn(20, seed=1)
+    rows = [
+        AnswerRow(
+            key="k",
+            prompt="p",
+            answer="a",
+            references=("a",),
+            choices=tuple("x" * int(length) for length in one.lengths),
+            log_likelihoods=tuple(map(float, one.log_likelihoods)),
+            gold=tuple(one.gold),
+        )
+        for one in ranked
+    ]
+    path = tmp_path / "answers.jsonl"
+    path.write_text("".join(f"{json.dumps(row.record())}\n" for row in rows))
+    again = MultipleChoice().score_choices(read_ranked(path))
+    assert {score.name: corpus_value(score) for score in again if is_score(score)} == pytest.approx(by_hand(ranked))
+    decoded = AnswerRow(key="k", prompt="p", answer="a", references=("a",))
+    assert set(decoded.record()) == {"key", "prompt", "answer", "references"}

@@ -49,13 +49,20 @@ class AnswerRow:
     prompt: str
     answer: str
     references: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    """What there was to choose from; empty where the answer was decoded."""
     log_likelihoods: tuple[float, ...] = ()
-    """Of each choice, in nats; empty where the answer was decoded."""
+    """Of each choice, in nats."""
+    gold: tuple[int, ...] = ()
+    """Which of the choices are right, by index."""
 
     def record(self) -> dict[str, Any]:
-        """As it is written; without likelihoods where there are none."""
+        """As it is written; of a chosen answer all that `tunegrid score multiple_choice` reads."""
         record = {"key": self.key, "prompt": self.prompt, "answer": self.answer, "references": list(self.references)}
-        return record | ({"log_likelihoods": list(self.log_likelihoods)} if self.log_likelihoods else {})
+        if not self.log_likelihoods:
+            return record
+        chosen = {"choices": list(self.choices), "log_likelihoods": list(self.log_likelihoods)}
+        return {**record, **chosen, "gold": self.gold[0] if len(self.gold) == 1 else list(self.gold)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

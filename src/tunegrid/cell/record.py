@@ -89,7 +89,9 @@ class PackRecord:
                         prompt=q.prompt,
                         answer=answer.text,
                         references=tuple(q.references),
+                        choices=tuple(choice.strip() for choice in q.choices),
                         log_likelihoods=answer.log_likelihoods,
+                        gold=tuple(q.gold),
                     )
                     for q, answer in zip(data.questions if answers[i] else [], answers[i], strict=True)
                 ]
