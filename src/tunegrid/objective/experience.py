@@ -92,7 +92,7 @@ def expected(trunk: ValueTrunk, actor: Actor, judged: Judged) -> Tensor:
     """(B, T) the trunk's values."""
     rows = judged.rollout.rows(range(len(judged.scores)))
     with torch.no_grad():
-        parts = [trunk.values(piece.rows).cpu() for piece in actor.pieces("", rows)]
+        parts = [trunk.values(piece.rows).cpu() for piece in actor.pieces(trunk.attached.name, rows)]
     return laid_out(parts, judged.rollout.mask)
 
 

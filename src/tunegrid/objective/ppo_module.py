@@ -116,7 +116,7 @@ class PpoModule(LightningModule):
         found: defaultdict[str, float] = defaultdict(float)
         for piece, start, stop in _spans(self.actor.pieces(self.actor.name, rows)):
             self._add(found, self._policy(piece, *(side[start:stop] for side in of_token)), tokens)
-        for piece, start, stop in _spans(self.actor.pieces("", rows)):
+        for piece, start, stop in _spans(self.actor.pieces(self.trunk.attached.name, rows)):
             self._add(found, self._value(piece, *(side[start:stop] for side in of_value)), tokens)
         penalty = self.state.attached.penalty()
         if penalty is not None:

@@ -95,15 +95,19 @@ def ppo(**changes: object) -> Ppo:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+NARROW, WIDE = 0.02, 0.3
+"""Deviation of the first weights. An adapter moves no embedding: between narrow ones it can't tell words far apart."""
+
+
 @lru_cache
-def _pretrained() -> dict[str, Tensor]:
+def _pretrained(spread: float) -> dict[str, Tensor]:
     """Weights after 300 steps on a random language of word pairs in which responses end."""
     draw = torch.Generator().manual_seed(0)
     chances = torch.zeros(8, 8)
     chances[1:, 2:] = torch.randn(7, 6, generator=draw).mul(0.7).softmax(1) * 0.8
     chances[1:, END] = 0.2
     torch.manual_seed(0)
-    model = _model()
+    model = _model(spread)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(300):
         ids = torch.tensor([PROMPT]).repeat(64, 1)
@@ -116,24 +120,32 @@ def _pretrained() -> dict[str, Tensor]:
     return model.state_dict()
 
 
-def _model() -> GPT2LMHeadModel:
+def _model(spread: float = NARROW) -> GPT2LMHeadModel:
     config = GPT2Config(
-        vocab_size=8, n_embd=32, n_layer=2, n_head=2, n_positions=32, attn_pdrop=0.1, resid_pdrop=0.1, embd_pdrop=0.1
+        initializer_range=spread,
+        vocab_size=8,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        n_positions=32,
+        attn_pdrop=0.1,
+        resid_pdrop=0.1,
+        embd_pdrop=0.1,
     )
     config.pad_token_id, config.eos_token_id, config.bos_token_id = PAD, END, END
     return GPT2LMHeadModel(config).eval()
 
 
-def base() -> PreTrainedModel:
+def base(spread: float = NARROW) -> PreTrainedModel:
     """The pretrained model, as new."""
-    model = _model()
-    model.load_state_dict(_pretrained())
+    model = _model(spread)
+    model.load_state_dict(_pretrained(spread))
     return split(model)
 
 
-def pack(method: Method | None = None, seed: int = 0) -> Pack:
+def pack(method: Method | None = None, seed: int = 0, spread: float = NARROW) -> Pack:
     """A pack of one cell on the pretrained model."""
-    return Pack(base(), [Member("cell", method or full(), seed)], PAD, tokenizer=byte_tokenizer(False, 64))
+    return Pack(base(spread), [Member("cell", method or full(), seed)], PAD, tokenizer=byte_tokenizer(False, 64))
 
 
 def prompts(count: int = 64) -> PreparedData:
@@ -195,19 +207,19 @@ def in_generating_form(of: Pack, name: str = "cell") -> Any:
 
 
 def learn(
-    folder: Path, method: Method | None = None, seed: int = 0, **changes: object
+    folder: Path, method: Method | None = None, seed: int = 0, spread: float = NARROW, **changes: object
 ) -> tuple[Pack, Trained, MemoryJournal]:
     """Train a policy by the whole objective."""
-    own, journal, objective = pack(method, seed), MemoryJournal(folder / f"cell_{seed}"), ppo(**changes)
+    own, journal, objective = pack(method, seed, spread), MemoryJournal(folder / f"cell_{seed}"), ppo(**changes)
     (found,) = objective.train(own, [objective], prompts(), HARDWARE, [journal], lambda *_: None, Wanted())
     return own, found, journal
 
 
-def judged(own: Pack, **changes: object) -> Exact:
+def judged(own: Pack, spread: float = NARROW, **changes: object) -> Exact:
     """Count out a trained pack's policy."""
     objective = ppo(**changes)
     with torch.no_grad():
-        reference = log_probabilities(base(), objective.temperature)
+        reference = log_probabilities(base(spread), objective.temperature)
         with in_generating_form(own) as model:
             policy = log_probabilities(model, objective.temperature)
     return exact(policy, reference, objective.kl_coefficient)

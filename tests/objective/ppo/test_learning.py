@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from objective.ppo.enumerable import Exact, judged, learn
+from objective.ppo.enumerable import WIDE, Exact, judged, learn
 from tiny_models import lora
 
 pytestmark = pytest.mark.slow
@@ -21,9 +21,9 @@ def test_five_seeds_come_within_a_hundredth_of_the_best_policy(tmp_path: Path) -
 
 
 def test_an_adapter_comes_as_near(tmp_path: Path) -> None:
-    method = lora(8, alpha=16, targets=("all-linear",))
-    own, _, _ = learn(tmp_path, method, learning_rate=1e-2, value_learning_rate=1e-2)
-    assert judged(own).score >= 0.98
+    method = lora(8, targets=("all-linear",))
+    own, _, _ = learn(tmp_path, method, spread=WIDE, learning_rate=1e-2, value_learning_rate=1e-2)
+    assert judged(own, WIDE).score >= 0.98
 
 
 def test_a_temperature_has_a_best_policy_of_its_own(tmp_path: Path) -> None:
@@ -38,4 +38,4 @@ def test_a_dearer_divergence_is_a_smaller_one(tmp_path: Path) -> None:
     found = [reached(tmp_path, kl_coefficient=beta) for beta in (0.1, 0.2, 0.3, 0.5, 1.0)]
     kls = [one.kl for one in found]
     assert kls == sorted(kls, reverse=True) and len(set(kls)) == 5
-    assert min(one.score for one in found) >= 0.95
+    assert min(one.score for one in found) >= 0.98
