@@ -1,4 +1,3 @@
-import re
 from dataclasses import replace
 from io import BytesIO
 
@@ -99,14 +98,3 @@ def test_an_unknown_cost_is_refused() -> None:
 def test_many_places_get_plain_numbers():
     made = build_table("demo", SPEC, sweep({2**power: 0.5 for power in range(16)}, seeds=1), None, "")
     assert "mathdefault" not in to_svg(made, "ROUGE_L")
-
-
-def test_names_stand_towards_the_middle_of_the_axis() -> None:
-    spec = replace(SPEC, figure=FigureSpec(x="cost.trainable_parameters", y="ROUGE_L"))
-    made = build_table("demo", spec, sweep({1: 0.6, 4: 0.65, 64: 0.7}, 2), None, "")
-    svg = to_svg(made, "ROUGE_L")
-    assert [re.findall(rf"text-anchor: (\w+)[^>]*>{rank}<", svg) for rank in (1, 4, 64)] == [
-        ["start"],
-        ["start"],
-        ["end"],
-    ]
