@@ -40,6 +40,6 @@ def test_chosen_answers_are_kept_scored_by_task_and_shown_beside_the_leaderboard
         assert len(answer["log_likelihoods"]) == len(answer["choices"]) == choices
         likeliest = max(range(choices), key=answer["log_likelihoods"].__getitem__)
         assert answer["choices"][likeliest] == answer["answer"].strip()
-        assert answer["references"] == [f" {answer['choices'][answer['gold']]}"]
+        assert answer["references"] == [answer["choices"][answer["gold"]]]
     table = (outputs / "superglue/table.md").read_text()
     assert "cb/macro\\_f1 ×100" in table and "| human | 89.0 |" in table
