@@ -56,8 +56,8 @@ def _tried(axes: "Axes", point: Named) -> Iterator["Annotation"]:
     places = (
         (point.high, (0, 2), "center", "bottom"),
         (point.low, (0, -2), "center", "top"),
-        (point.value, (5, 0), "left", "center"),
-        (point.value, (-5, 0), "right", "center"),
+        (point.value, (5, 2), "left", "bottom"),
+        (point.value, (-5, 2), "right", "bottom"),
     )
     for y, offset, across, along in places:
         yield axes.annotate(
