@@ -40,5 +40,6 @@ def test_a_reward_model_is_learned_and_a_policy_follows_it(tmp_path: Path) -> No
     (policy,) = [r for r in results(tmp_path) if r["config"]["schema"]["objective"] == "ppo"]
     assert policy["status"] == "done" and policy["scores"]["reward"]["value"] != 0 and "rougeL" in policy["scores"]
     assert "reward" in second.stdout and "kl" in second.stdout
-    rows_logged = [json.loads(line) for line in (tmp_path / "outputs/cells" / policy["id"] / "metrics.jsonl").open()]
+    metrics = tmp_path / "outputs/cells" / policy["id"] / "metrics.jsonl"
+    rows_logged = [json.loads(line) for line in metrics.read_text().splitlines()]
     assert [row["step"] for row in rows_logged if "reward" in row] == [1, 2]

@@ -31,7 +31,7 @@ def test_a_temperature_has_a_best_policy_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_adapting_coefficient_lands_at_its_target(tmp_path: Path) -> None:
-    assert 1.8 <= reached(tmp_path, kl_target=2.0, kl_horizon=300, kl_coefficient=0.3).kl <= 2.2
+    assert 1.8 <= reached(tmp_path, kl_target=2.0, kl_horizon=1000, kl_coefficient=0.5).kl <= 2.2
 
 
 def test_a_dearer_divergence_is_a_smaller_one(tmp_path: Path) -> None:
