@@ -73,7 +73,7 @@ BAD = {
     "twice": ("f.csv", "a,b,a\n1,2,3\n", r"f\.csv:1: a: a column name that is there twice; rename one of them"),
     "no parquet": ("f.parquet", "PAR1 is not enough", r"f\.parquet: not parquet: .*; get the file again"),
     "empty text": ("f.txt", "\n \n", r"f\.txt: no rows; give it at least one record"),
-    "absent": (None, "", r"absent\.csv: no such file; check data\.path"),
+    "absent": (None, "", r"absent\.csv: no such file; correct the path"),
 }  # fmt: skip
 
 
