@@ -52,7 +52,7 @@ def test_distances_are_those_of_the_cosine() -> None:
     assert distances[1].tolist() == pytest.approx([1 - 0.5**0.5, 1 - 0.5**0.5, 1 + 0.5**0.5])
 
 
-@pytest.mark.parametrize(("method", "parameters"), [("lora", "4,096"), ("prefix", "165,888")])
+@pytest.mark.parametrize(("method", "parameters"), [("lora", "4,096"), ("prefix", "165,248")])
 def test_any_other_method_says_what_it_trained_and_where_that_is(
     method: str, parameters: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ def test_policies_run_alone_and_plan_says_why(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "2 packs to run of 1, 1" in done.stdout
     assert "objective=ppo runs alone: each policy draws responses of its own" in done.stdout
-    assert "no forecast of memory: it knows objective=sft only" in done.stdout
+    assert "no forecast of memory: objective=ppo is not known to it" in done.stdout
 
 
 def test_reward_models_share_a_base(tmp_path: Path) -> None:

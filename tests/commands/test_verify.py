@@ -48,7 +48,7 @@ def test_another_versions_result_stops_a_sweep_in_one_line(tmp_path: Path):
     before = files(tmp_path)
     refused = run(tmp_path, "-m", *SMALL)
     assert refused.returncode == 2 and refused.stderr.count("\n") == 1 and files(tmp_path) == before
-    assert "its shape is of version 1, this tunegrid reads version 3; force=true runs the cell anew" in refused.stderr
+    assert "its shape is of version 1, this tunegrid reads 3 and 4; force=true runs the cell anew" in refused.stderr
     assert main(["--output-root", str(tmp_path / "work/outputs")]) == 1
 
 

@@ -27,7 +27,7 @@ def pairs(path: Path) -> list[tuple[str, str]]:
 
 def preferences(path: Path, **changes: Any) -> Preferences:
     values: dict[str, Any] = {
-        "template": Template(input="{{ prompt }}", target="{{ reference }}"),
+        "template": Template(input="{{ prompt }}", target="{{ reference }}", others={}),
         "rows": None,
         "validation_rows": None,
         "test_rows": None,

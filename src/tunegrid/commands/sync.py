@@ -50,7 +50,7 @@ def sync(tracker: Tracker, infos: Sequence[RunInfo]) -> int:
         except Exception as error:
             failure = error
             break
-    said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     print(f"{tracker.destination}: {said or '0 sent'}")
     if failure is not None:
         print(f"error: {info.name}: {reason(failure)}; the same command sends the rest", file=sys.stderr)

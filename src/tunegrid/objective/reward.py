@@ -8,7 +8,7 @@ import numpy as np
 
 from tunegrid.config import require, schema
 from tunegrid.objective import Journal, Objective, Trained, check_machine
-from tunegrid.objective.sft import Keep, Schedule
+from tunegrid.objective.sft import Keep, Optimizer, Schedule
 
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
@@ -26,6 +26,7 @@ class Preference(Objective):
     steps: int
     batch_size: int
     """Pairs in a step of each cell; passes are cut by `hardware.tokens_per_pass`, not by this."""
+    optimizer: Optimizer
     learning_rate: float
     schedule: Schedule
     warmup_steps: int
@@ -53,6 +54,9 @@ class Preference(Objective):
         clip, patience = self.clip_norm, self.patience
         require(clip is None or clip > 0, "objective.clip_norm", "be above 0 or null", clip)
         require(patience is None or patience >= 1, "objective.patience", "be at least 1 or null", patience)
+
+    def divisible(self) -> bool:
+        return self.optimizer is Optimizer.adamw
 
     def per_cell(self) -> tuple[str, ...]:
         return (

@@ -23,7 +23,7 @@ from tunegrid.objective import Trained
 from tunegrid.objective.reward import Preference
 from tunegrid.objective.reward_module import CellPairs, RewardModule
 from tunegrid.objective.reward_training import pairs_at, state_of
-from tunegrid.objective.sft import Keep, Schedule
+from tunegrid.objective.sft import Keep, Optimizer, Schedule
 from tunegrid.pack.batch import Row
 from tunegrid.pack.pack import Pack
 
@@ -35,6 +35,7 @@ GOOD, BAD = 7, 8
 def preference(**changes: object) -> Preference:
     base = Preference(
         steps=60,
+        optimizer=Optimizer.adamw,
         batch_size=8,
         learning_rate=2e-3,
         schedule=Schedule.linear,
