@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from tunegrid.loss.preference import BINS, calibration_statistics
-from tunegrid.metrics.combine import combine
+from tunegrid.metrics import Score
+from tunegrid.metrics.combine import corpus_value
 
 
 def error(chosen: torch.Tensor, rejected: torch.Tensor) -> float:
-    statistics = calibration_statistics(chosen, rejected).numpy()
-    return float(combine("pair_calibration_error")(statistics.sum(axis=0)))
+    return corpus_value(Score("pair_calibration_error", calibration_statistics(chosen, rejected).numpy()))
 
 
 def counted(chosen: np.ndarray, rejected: np.ndarray) -> float:
