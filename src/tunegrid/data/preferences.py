@@ -8,7 +8,8 @@ from pathlib import Path
 from tunegrid.config import require, schema
 from tunegrid.data import Data, Example, Splits
 from tunegrid.data.content_hash import hash_parts
-from tunegrid.data.draw import order
+from tunegrid.data.division import divided
+from tunegrid.data.own_file import own_file
 from tunegrid.data.pairs import MARGIN, Pair
 from tunegrid.data.record import Problem, Record
 from tunegrid.data.record_file import read_records
@@ -53,16 +54,13 @@ class Preferences(Data):
         """All pairs of a prompt are in the same part."""
         path = self._file()
         examples = read_preferences(path)
-        prompts = list(dict.fromkeys(example.fields["prompt"] for example in examples))
+        prompts = {_prompt(example) for example in examples}
         if len(prompts) < 3:
             raise DataError(f"{path}: {len(prompts)} prompts with pairs, too few to divide; give it at least 3")
-        shuffled = [prompts[i] for i in order(len(prompts), f"parts:{self.split_seed}")]
-        validation = max(1, round(self.validation_fraction * len(prompts)))
-        test = max(1, round(self.test_fraction * len(prompts)))
-        part = dict.fromkeys(shuffled[:validation], 0) | dict.fromkeys(shuffled[validation : validation + test], 1)
-        parts = [tuple(e for e in examples if part.get(e.fields["prompt"], 2) == wanted) for wanted in range(3)]
+        shares = {"validation": self.validation_fraction, "test": self.test_fraction}
+        parts = divided(examples, shares, self.split_seed, path, whole=_prompt)
         note = f"preferences: {len(examples)} pairs of {len(prompts)} prompts, divided by seed {self.split_seed}"
-        return Splits(parts[2], parts[0], parts[1], (note,))
+        return Splits(parts["train"], parts["validation"], parts["test"], (note,))
 
     def fingerprint(self) -> str:
         """A hash of the file and of how it is divided."""
@@ -70,10 +68,11 @@ class Preferences(Data):
         return hash_parts(("preferences", file_sha256(self._file()), options))
 
     def _file(self) -> Path:
-        path = Path(self.path).expanduser()
-        if not path.is_file():
-            raise DataError(f"{path}: no such file; check data.path")
-        return path
+        return own_file(self.path, "data.path")
+
+
+def _prompt(example: Example) -> str:
+    return example.fields["prompt"]
 
 
 def read_preferences(path: Path) -> list[Example]:

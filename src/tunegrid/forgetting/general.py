@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tunegrid.config import schema
+from tunegrid.data.own_file import own_file
 from tunegrid.data.record import Problem, Record
 from tunegrid.data.record_file import read_records
 from tunegrid.data.record_format import RecordError, text_of
@@ -42,10 +43,7 @@ class General(Forgetting):
 
 
 def _file(field: str, name: str | None, shipped: Path) -> Path:
-    path = shipped if name is None else Path(name).expanduser()
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; check forgetting.{field}")
-    return path
+    return shipped if name is None else own_file(name, f"forgetting.{field}")
 
 
 def read_passages(path: Path) -> Iterator[str]:

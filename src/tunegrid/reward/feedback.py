@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunegrid.config import schema
 from tunegrid.data.content_hash import hash_parts
+from tunegrid.data.own_file import own_file
 from tunegrid.data.record import Problem, Record
 from tunegrid.data.record_file import read_records
 from tunegrid.errors import DataError, unknown
@@ -44,23 +45,17 @@ class FeedbackTable(Reward):
     """Score of a response that is not in the table."""
 
     def fingerprint(self) -> str | None:
-        return hash_parts(("feedback", file_sha256(self._file())))
+        return hash_parts(("feedback", file_sha256(own_file(self.path, "reward.path"))))
 
     def judge(self, tokenizer: "PreTrainedTokenizerBase", device: "device") -> Judge:
         from tunegrid.reward.text_judge import TextJudge
 
-        table = read_feedback(self._file())
+        table = read_feedback(own_file(self.path, "reward.path"))
 
         def scores(prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
             return [table.get(key, self.unseen) for key in zip(prompts, responses, strict=True)]
 
         return TextJudge(tokenizer, scores)
-
-    def _file(self) -> Path:
-        file = Path(self.path).expanduser()
-        if not file.is_file():
-            raise DataError(f"{file}: no such file; check reward.path")
-        return file
 
 
 def read_feedback(path: Path) -> dict[Key, float]:

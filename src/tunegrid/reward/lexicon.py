@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tunegrid.config import schema
 from tunegrid.data.content_hash import hash_parts
+from tunegrid.data.own_file import own_file
 from tunegrid.errors import DataError
 from tunegrid.model.cache import file_sha256
 from tunegrid.reward import Judge, Reward
@@ -29,23 +30,17 @@ class Lexicon(Reward):
     """A UTF-8 file of lines `word<TAB>worth`, as VADER's and AFINN's are; what follows the number is not read."""
 
     def fingerprint(self) -> str | None:
-        return hash_parts(("lexicon", file_sha256(self._file())))
+        return hash_parts(("lexicon", file_sha256(own_file(self.path, "reward.path"))))
 
     def judge(self, tokenizer: "PreTrainedTokenizerBase", device: "device") -> Judge:
         from tunegrid.reward.text_judge import TextJudge
 
-        worths = read_worths(self._file())
+        worths = read_worths(own_file(self.path, "reward.path"))
 
         def scores(prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
             return [worth(response, worths) for response in responses]
 
         return TextJudge(tokenizer, scores)
-
-    def _file(self) -> Path:
-        file = Path(self.path).expanduser()
-        if not file.is_file():
-            raise DataError(f"{file}: no such file; check reward.path")
-        return file
 
 
 def worth(text: str, worths: Mapping[str, float]) -> float:
