@@ -17,8 +17,9 @@ from tunegrid.pack.pack import Pack
 def trained(folder: Path, strength: float, structured: bool = True) -> Pack:
     method = method_of("diff_pruning")
     assert isinstance(method, DiffPruning)
-    of = members(replace(method, strength=strength, structured=structured, targets=["query", "value"]))
-    return train(of, [sft(steps=40, learning_rate=0.1, validate_every=40)], folder).pack
+    targets = ["query", "value"]
+    of = members(replace(method, log_odds=1.0, strength=strength, structured=structured, targets=targets))
+    return train(of, [sft(steps=40, learning_rate=2e-3, validate_every=40)], folder).pack
 
 
 def findings(pack: Pack) -> dict[str, float]:
@@ -40,6 +41,15 @@ def test_only_what_is_not_zero_is_saved(structured: bool, tmp_path: Path) -> Non
     weights = sum(module.weight.numel() for module in pack.base.modules() if hasattr(module, "difference"))
     assert (values != 0).all()
     assert len(values) == round(weights * (1 - findings(pack)["sparsity"]))
+
+
+def test_gates_learn_at_a_rate_of_their_own(tmp_path: Path) -> None:
+    method = replace(method_of("diff_pruning"), gate_rate_ratio=30.0, targets=["query"])
+    pack = train(members(method), [sft(steps=1, learning_rate=1e-3, warmup_steps=0, weight_decay=0.0)], tmp_path).pack
+    trained = pack.trainable(pack.members[0])
+    moved = {key: (p.detach() - (method.log_odds if "gate" in key else 0.0)).abs().max() for key, p in trained.items()}
+    for key, largest in moved.items():  # Adam's first step is as long as the rate
+        assert largest == pytest.approx(3e-2 if "gate" in key else 1e-3, rel=0.1), key
 
 
 def test_two_numbers_a_weight_and_one_a_matrix_are_trained() -> None:

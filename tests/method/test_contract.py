@@ -46,6 +46,7 @@ RATES = {
     "full": 3e-3,
     "last_layers": 1e-2,
     "bitfit": 0.1,
+    "diff_pruning": 1e-3,
     "layer_norm": 0.1,
     "hra": 5e-2,
     "ia3": 0.2,
@@ -58,8 +59,8 @@ RATES = {
 """Learning rates at which a method learns a few rows by heart, where 3e-2 is not one."""
 ON_ALL_LAYERS = {"hra", "ia3", "lokr", "randlora", "road", "vera"}
 """Methods that learn those rows only with the parameters of every linear layer."""
-SLOW = {"ia3"}
-"""Methods that need more than the 150 steps of that test for the last tenth."""
+STEPS = {"ia3": 400}
+"""Steps that a method takes to it, where 150 are too few."""
 OTHER = Member("base", method_of("base"), 0)
 QUESTION = torch.tensor([[5, 9, 17, 3, 88, 120]])
 
@@ -161,10 +162,10 @@ def test_it_learns_eight_rows(option: str, tmp_path: Path) -> None:
     completion = random_rows(1, 5)[0].completion[:4].tolist()  # the same, so that a few numbers can hold it
     eight = TokenizedRows.of([(row.prompt.tolist(), completion) for row in random_rows(8, 3)])
     prepared = PreparedData(eight, eight, [], (0,), "fingerprint", ())
-    outcome = trained(option, model, tmp_path, 150, prepared)
+    outcome = trained(option, model, tmp_path, STEPS.get(option, 150), prepared)
     validation = outcome.trained[0].validation
     nats = validation[:, 0].sum() / validation[:, 1].sum()
-    assert nats < (0.25 if option in SLOW else 0.1)  # untrained: about 6
+    assert nats < 0.1  # untrained: about 6
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ class SparseDifferences(Adaptation):
     """One more gate for each matrix as a whole."""
     strength: float
     """Of the penalty on the expected share of open gates."""
+    gate_rate_ratio: float
+    """How many times the differences' learning rate the gates' is."""
 
     def attach(self, model: Module, name: str) -> Module:
         for _, layer in target_modules(model, self.targets):
@@ -79,6 +81,9 @@ class SparseDifferences(Adaptation):
 
     def trainable(self, model: Module, name: str) -> dict[str, Parameter]:
         return {key: p for key, p in model.named_parameters() if ".difference." in key}
+
+    def rate_factor(self, parameter: str) -> float:
+        return 1.0 if parameter.endswith(".value") else self.gate_rate_ratio
 
     def before_step(self, model: Module, name: str, generator: Generator) -> None:
         for _, difference in self._of(model):

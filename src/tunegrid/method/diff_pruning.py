@@ -27,10 +27,13 @@ class DiffPruning(Method):
     """One more gate for each matrix as a whole."""
     strength: float
     """Of the penalty: it is added to the loss times the expected share of open gates."""
+    gate_rate_ratio: float
+    """How many times the differences' learning rate the gates' is."""
 
     def __post_init__(self) -> None:
         require(bool(self.targets), "method.targets", "name at least one layer", self.targets)
         require(self.strength >= 0, "method.strength", "be at least 0", self.strength)
+        require(self.gate_rate_ratio > 0, "method.gate_rate_ratio", "be above 0", self.gate_rate_ratio)
 
     def pack_family(self) -> str | Alone:
         return Alone("its difference is as large as the model")
@@ -48,4 +51,4 @@ class DiffPruning(Method):
     def adaptation(self) -> "Adaptation":
         from tunegrid.adaptation.sparse_difference import SparseDifferences
 
-        return SparseDifferences(self.targets, self.log_odds, self.structured, self.strength)
+        return SparseDifferences(self.targets, self.log_odds, self.structured, self.strength, self.gate_rate_ratio)
