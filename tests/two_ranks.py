@@ -29,6 +29,7 @@ from tunegrid.hardware.place import here, take
 from tunegrid.hardware.ranks import together
 from tunegrid.method import Method
 from tunegrid.method.base import Base
+from tunegrid.method.lora import Initialisation
 from tunegrid.model.split_attention import split
 from tunegrid.objective.sft import Keep, Sft
 from tunegrid.pack.pack import Pack
@@ -104,6 +105,7 @@ CASES = {
         [sft(batch_size=1), sft(batch_size=2, label_smoothing=0.1)],
         hybrid,
     ),
+    "eva": Case([replace(lora(4), initialisation=Initialisation.eva), lora(4)], [sft(batch_size=3)] * 2),
     "base": Case([Base(kind="base")], [sft()]),
     "diverging": Case([lora(4), lora(8)], [sft(), sft(batch_size=1)], poisoned),
     "dropout": Case([lora(4, dropout=0.1), lora(8)], [sft(learning_rate=1e-2, keep=Keep.best)] * 2),

@@ -102,6 +102,18 @@ def test_a_model_with_fused_projections_is_refused() -> None:
         Pack(gpt2(), [Member("one", prefix(), 0)], 0)
 
 
+def test_a_model_that_scales_keys_cannot_share_a_saved_prefix(tmp_path: Path) -> None:
+    def scaling() -> PreTrainedModel:
+        model = qwen3()
+        torch.nn.init.uniform_(model.get_submodule("model.layers.1.self_attn.k_norm").weight, 0.5, 1.5)
+        return model
+
+    pack = packed(scaling, one=prefix())
+    pack.attached["one"].save(tmp_path)
+    with pytest.raises(ConfigError, match=r"does more to keys than turn them .* load it with PEFT"):
+        Pack(scaling(), [Member("again", prefix(), 0, saved=tmp_path)], 0)
+
+
 def test_a_prefix_does_not_merge() -> None:
     pack = packed(llama, one=prefix())
     with pytest.raises(UnmergeableError, match=r"a prefix is more to attend to, .* export it unmerged"):

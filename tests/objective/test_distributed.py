@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -55,7 +55,7 @@ def by_one(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
     return {case: two_ranks.train(case, tmp_path_factory.mktemp("alone"), MACHINE) for case in SAME}
 
 
-SAME = ("pack", "full", "tied", "gpt2", "encoder-decoder", "hybrid", "base", "diverging")
+SAME = ("pack", "full", "tied", "gpt2", "encoder-decoder", "hybrid", "eva", "base", "diverging")
 """Cases without dropout, whose masks each rank draws for itself."""
 
 
