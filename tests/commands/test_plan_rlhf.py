@@ -11,7 +11,7 @@ PPO = ("objective=ppo", "reward=rule", "reward.pattern=a")
 def test_policies_run_alone_and_plan_says_why(tmp_path: Path) -> None:
     done = run(tmp_path, "plan", *SMALL, *PPO, "method.rank=1,4")
     assert done.returncode == 0, done.stderr
-    assert "2 packs to run of 1, 1" in done.stdout
+    assert "2 packs to run of 2 × 1" in done.stdout
     assert "objective=ppo runs alone: each policy draws responses of its own" in done.stdout
     assert "no forecast of memory: objective=ppo is not known to it" in done.stdout
 

@@ -73,6 +73,14 @@ def test_every_example_is_written_by_its_part_s_template(mixture):
     assert (len(splits.validation), len(splits.test)) == (8, 6)
 
 
+def test_parts_that_are_not_scored_only_train(mixture):
+    splits = mixture({"a": 6, "b": 6}, "data.scored=[b]").splits()
+    assert tasks(splits.train) == {"a": 6, "b": 6}
+    assert (tasks(splits.validation), tasks(splits.test)) == ({"b": 4}, {"b": 3})
+    with pytest.raises(ConfigError, match=r"data\.scored must name parts \(a, b\), got c"):
+        mixture({"a": 6, "b": 6}, "data.scored=[b,c]")
+
+
 def test_choices_and_preferences_stay_with_their_rows(make_data, tmp_path):
     chosen = [{"prompt": p, "chosen": f"c{i}", "rejected": f"r{i}"} for i in range(5) for p in ("p", str(i))]
     offered = [{"q": str(i), "o": ["x", "y"], "l": "AB"[i % 2]} for i in range(6)]

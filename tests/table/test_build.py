@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,6 +178,24 @@ def test_rows_of_different_data_are_not_compared_but_those_of_different_amounts_
     amount = table([of(1, "data.rows", 100), of(2, "data.rows", 1000)])
     assert other.columns[0].entries[0].standing is Standing.UNKNOWN
     assert amount.columns[0].entries[1].standing is Standing.BEST
+
+
+def test_a_row_of_several_tasks_of_which_one_is_scored_is_compared_with_rows_of_that_one():
+    def of(rank: int, data: dict[str, Any]) -> CellRecord:
+        made = record(rank, 0, {"ROUGE_L": mean_statistics([rank / 10] * 40)})
+        made.config["data"] = data
+        return made
+
+    alone = {"rows": 100, "split_seed": 0, "max_length": 64, "long_rows": "drop"}
+    shared = {"max_length": 64, "long_rows": "drop", "rows": 300, "split_seed": 0}
+    mixture = {**shared, "parts": {"one": {**alone, "max_length": 9}, "two": alone}, "scored": ["one"]}
+    for data, standing in (
+        (mixture, Standing.BEST),
+        ({**mixture, "scored": []}, Standing.UNKNOWN),
+        ({**mixture, "max_length": 32}, Standing.UNKNOWN),
+        ({**mixture, "parts": {"one": {**alone, "split_seed": 1}}}, Standing.UNKNOWN),
+    ):
+        assert table([of(1, alone), of(2, data)]).columns[0].entries[1].standing is standing
 
 
 def test_a_score_that_a_resample_cannot_have_gets_no_interval():

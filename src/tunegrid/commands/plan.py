@@ -1,6 +1,7 @@
 """`tunegrid plan ...`: what the same arguments without `plan` would run, and what it would take. Writes nothing."""
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -138,8 +139,9 @@ def totals(grid: Grid, due: int, packs: Sequence[PackPlan]) -> str:
         counted(len(grid.duplicates), "duplicate"),
         f"{counted(len(packs), 'pack')} to run",
     ]
-    sizes = f" of {', '.join(str(len(pack.points)) for pack in packs)}" if packs else ""
-    return f"{' · '.join(parts)}{sizes}"
+    sizes = Counter(len(pack.points) for pack in packs)
+    of = ", ".join(f"{size}" if times == 1 else f"{times} × {size}" for size, times in sizes.items())
+    return f"{' · '.join(parts)}{' of ' if of else ''}{of}"
 
 
 def notes(plan: Plan, times: Sequence[PackTime | None]) -> list[str]:

@@ -41,6 +41,8 @@ class Mixture(Data):
     """1: in proportion to size; the higher, the more alike the rates."""
     perturbed: dict[str, Perturbation]
     """Parts whose test questions are asked a second time, so changed: a task of its own, `PART_KIND`."""
+    scored: list[str]
+    """Parts whose validation rows and test questions are asked, the others only train; []: all of them."""
 
     def __post_init__(self) -> None:
         Data.__post_init__(self)
@@ -51,8 +53,9 @@ class Mixture(Data):
         for name, part in self.parts.items():
             if self.path is not None and getattr(part, "path", self) is None:
                 self.parts[name] = replace(part, path=_place(self.path, name))  # type: ignore[call-arg]
-        strange = [name for name in self.perturbed if name not in self.parts]
-        require(not strange, "data.perturbed", f"name parts ({', '.join(self.parts)})", ", ".join(strange))
+        for key, named in (("perturbed", [*self.perturbed]), ("scored", self.scored)):
+            strange = [name for name in named if name not in self.parts]
+            require(not strange, f"data.{key}", f"name parts ({', '.join(self.parts)})", ", ".join(strange))
         require(self.cap is None or self.cap >= 1, "data.cap", "be at least 1, or null for no limit", self.cap)
         require(self.temperature > 0, "data.temperature", "be above 0", self.temperature)
         if self.weights:
@@ -76,8 +79,9 @@ class Mixture(Data):
         sizes = {name: len(selection.train) for name, selection in chosen.items()}
         quotas = self.quotas(sizes)
         train = [row for name in self.parts for row in self._drawn(name, chosen[name].train, quotas[name])]
-        validation = [example for selection in chosen.values() for example in _rows(selection.validation)]
-        test = [example for selection in chosen.values() for example in selection.test]
+        scored = [chosen[name] for name in self.scored or self.parts]
+        validation = [example for selection in scored for example in _rows(selection.validation)]
+        test = [example for selection in scored for example in selection.test]
         test += [self._astray(name, e) for name in self.perturbed for e in chosen[name].test]
         notes = [f"{name}: {note}" for name, splits in read.items() for note in splits.notes]
         notes += [f"{name}: {quotas[name]} training rows drawn from {size}" for name, size in sizes.items()]

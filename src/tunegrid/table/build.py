@@ -16,7 +16,7 @@ from tunegrid.table.model import Entry, RowHead, ScoreColumn, Standing, Table, V
 from tunegrid.table.notes import missing_lines, table_notes
 from tunegrid.table.protocol import build_protocol, row_differences
 from tunegrid.table.published import Published
-from tunegrid.table.rows import Row, group_rows, result_settings
+from tunegrid.table.rows import Row, group_rows, scored_data
 from tunegrid.table.spec import COST, TableSpec
 from tunegrid.table.student import CONFIDENCE
 from tunegrid.table.uncertainty import Column, Repeats, estimate_column
@@ -173,15 +173,9 @@ def _compared(rows: Sequence[Row], repeats: Sequence[Repeats | None]) -> list[li
 
 
 def _can_be_compared(rows: Sequence[Row], repeats: Sequence[Repeats | None]) -> bool:
-    """Whether the rows were scored on the same items: equal counts, and the same data but for the training rows."""
+    """Whether the rows were scored on the same items: equal counts, and the same data but for what is trained on."""
     counts = {len(repeat.statistics[0]) for repeat in repeats if repeat is not None}
-    data = {
-        tuple(
-            (k, str(v)) for k, v in result_settings(row.cells[0]).items() if k.startswith("data.") and k != "data.rows"
-        )
-        for row in rows
-    }
-    return len(counts) <= 1 and len(data) <= 1
+    return len(counts) <= 1 and len({scored_data(row.cells[0]) for row in rows}) <= 1
 
 
 def _best(column: Column, lower_is_better: bool) -> int:

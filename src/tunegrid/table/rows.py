@@ -20,6 +20,8 @@ OUTSIDE_RESULT = (
     "forgetting.tasks",
 )
 """Config keys that cannot change a result; folders would also carry a machine's name into the table."""
+NOT_SCORED = ("rows", "path", "template.input", "template.others")
+"""Of a data set's settings, those of what is trained on, where it lies and how it is asked, not of what is scored."""
 UNTRAINED = ("model.", "prompt.", "sampler.")
 """What row keys begin with that also tell untrained models apart."""
 
@@ -56,6 +58,18 @@ class Row:
 def result_settings(cell: CellRecord) -> dict[str, Any]:
     """The cell's config as dotted keys, without what cannot change a result."""
     return {key: value for key, value in leaves(cell.config) if not _is_outside(key)}
+
+
+def scored_data(cell: CellRecord) -> tuple[tuple[str, str], ...]:
+    """The settings that say on which items the cell was scored, whatever it was trained on or how it was asked.
+
+    A mixture of which one part is scored has that part's.
+    """
+    data = cell.config["data"]
+    if len(data.get("scored", ())) == 1:
+        shared = {key: data[key] for key in ("max_length", "long_rows")}
+        data = {**data["parts"][data["scored"][0]], **shared}
+    return tuple((key, str(value)) for key, value in leaves(data) if not key.startswith(NOT_SCORED))
 
 
 def _is_outside(key: str) -> bool:
