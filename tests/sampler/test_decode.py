@@ -83,6 +83,19 @@ def test_beam_answers_equal_those_of_each_cell_and_prompt_alone(
     assert decode(plain, pack, questions(), tokenizer, 12, lambda *_: None) == one_by_one(pack, plain, tokenizer)
 
 
+def test_how_its_publisher_would_decode_a_model_has_no_part_in_it(tokenizer: PreTrainedTokenizerFast) -> None:
+    def habitual() -> PreTrainedModel:
+        model = llama()
+        model.generation_config = GenerationConfig(
+            repetition_penalty=1.8, num_beams=4, suppress_tokens=list(range(50)), max_length=8, length_penalty=3.0
+        )
+        return model
+
+    got = decode(GREEDY, pack := packed(habitual), questions(), tokenizer, 64, lambda *_: None)
+    assert got == decode(GREEDY, packed(llama), questions(), tokenizer, 64, lambda *_: None)
+    assert pack.base.generation_config.num_beams == 4  # an exported model has its publisher's again
+
+
 def test_no_ngram_repeats_within_an_answer_but_prompts_may_be_quoted(tokenizer: PreTrainedTokenizerFast) -> None:
     from tunegrid.sampler.decode import _NoRepeatInAnswer
 

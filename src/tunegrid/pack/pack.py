@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from tunegrid.adaptation import Adaptation
 from tunegrid.adaptation.attached import Attached
@@ -125,12 +125,17 @@ class Pack:
 
     @contextmanager
     def generating(self) -> Iterator[None]:
-        """Use an attention that reads padded batches and a key-value cache inside the `with` block."""
+        """Use an attention that reads padded batches and a key-value cache inside the `with` block.
+
+        What its publisher set for decoding (penalties, beams, forbidden words) is put aside: the sampler says it all.
+        """
         contiguous = self.base.get_output_embeddings().register_forward_pre_hook(_contiguous)
+        published, self.base.generation_config = self.base.generation_config, GenerationConfig()
         try:
             with without_flat_attention(self.base), self.router.fixed_weights():
                 yield
         finally:
+            self.base.generation_config = published
             contiguous.remove()
 
 
