@@ -223,7 +223,7 @@ def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]
 
 def _is_geometric(places: list[float]) -> bool:
     """Whether a log axis spreads the places more evenly: all positive, over more than a factor of 8."""
-    return len(places) > 2 and places[0] > 0 and places[-1] / places[0] > 8
+    return len(places) > 1 and places[0] > 0 and places[-1] / places[0] > 8
 
 
 def _inline(svg: str, description: str) -> str:
