@@ -39,6 +39,20 @@ def test_a_second_setting_becomes_part_of_the_label():
     assert [row.series for row in rows] == ["data.rows=100", "data.rows=1000"] * 2
 
 
+def test_another_option_is_named_and_not_every_setting_that_it_has():
+    def shown(shots: int | None) -> CellRecord:
+        made = cell(4)
+        made.config["prompt"] = {"chat": "never"} | ({} if shots is None else {"shots": shots, "shot_seed": 0})
+        made.config["schema"]["prompt"] = "zero_shot" if shots is None else "few_shot"
+        return made
+
+    labels = [
+        [row.label for row in group_rows(list(map(shown, of)), ["method.rank"])] for of in ((None, 1), (None, 1, 2))
+    ]
+    assert labels[0] == ["4, prompt=zero_shot", "4, prompt=few_shot"]
+    assert labels[1][1:] == [f"4, prompt=few_shot, prompt.shots={shots}, prompt.shot_seed=0" for shots in (1, 2)]
+
+
 def test_a_method_without_the_row_key_is_named_after_itself():
     full = CellRecord(
         id="full", config=config(None, 0) | {"method": {"kind": "full"}, "schema": {"method": "full"}}, result=None

@@ -22,6 +22,8 @@ OUTSIDE_RESULT = (
 """Config keys that cannot change a result; folders would also carry a machine's name into the table."""
 NOT_SCORED = ("rows", "path", "template.input", "template.others")
 """Of a data set's settings, those of what is trained on, where it lies and how it is asked, not of what is scored."""
+SCHEMA = "schema."
+"""Begins the keys that say which option's settings a group has."""
 UNTRAINED = ("model.", "prompt.", "sampler.")
 """What row keys begin with that also tell untrained models apart."""
 
@@ -128,11 +130,21 @@ def _name(cell: CellRecord, row_keys: Sequence[str]) -> str:
 
 
 def _apart(cell: CellRecord, namesakes: Sequence[CellRecord]) -> str:
-    """The settings that set a cell apart from others of the same name, as `data.rows=1000`."""
+    """The settings that set a cell apart from others of the same name, as `data.rows=1000` or `prompt=few_shot`."""
     settings = [result_settings(other) for other in namesakes]
     own = result_settings(cell)
-    keys = [key for key in differing(settings) if key not in REPEAT_KEYS and key in own]
-    return ", ".join(f"{key}={own[key]}" for key in keys)
+    keys = [key for key in differing(settings) if key not in REPEAT_KEYS]
+    short = _by_option(keys)
+    if len({tuple(_text(other.get(key)) for key in short) for other in settings}) == len(settings):
+        keys = short
+    return ", ".join(f"{key.removeprefix(SCHEMA)}={own[key]}" for key in keys if key in own)
+
+
+def _by_option(keys: Sequence[str]) -> list[str]:
+    """`keys` without those of the groups whose options differ: another data set has other settings altogether."""
+    groups = [key.removeprefix(SCHEMA) for key in keys if key.startswith(SCHEMA) and key.count(".") == 1]
+    inside = tuple(start for group in groups for start in (f"{group}.", f"{SCHEMA}{group}."))
+    return [key for key in keys if not key.startswith(inside)]
 
 
 def _text(value: Any) -> str:
