@@ -35,6 +35,7 @@ REQUIRED = {
     "data/mixture": ["+data@data.parts.places=restaurants"],
     "metrics/toxicity": ["metrics.classifier=owner/name"],
     "data/preferences": ["data.path=nowhere.jsonl"],
+    "objective/candidates": ["method=base", "reward=rule", "reward.pattern=a"],
     "objective/ppo": ["reward=rule", "reward.pattern=a"],
     "reward/rule": ["objective=ppo", "reward.pattern=a"],
     "reward/lexicon": ["objective=ppo", "reward.path=nowhere.txt"],
@@ -42,6 +43,7 @@ REQUIRED = {
     "reward/model": ["objective=ppo", "reward.cell=nowhere"],
     "reward/entry_point": ["objective=ppo", "reward.name=nothing"],
     "model/hub": ["model.id=owner/name"],
+    "model/cell": ["model.cell=nowhere"],
     "model/local": ["model.path=nowhere"],
     "model/embedded": ["model.package=p", "model.file=f", "model.fallback.id=owner/name"],
 }

@@ -102,6 +102,8 @@ MEASURES = {
     "reward": Measure(mean),
     "kl": Measure(mean, higher_is_better=False),
     "pair_accuracy": Measure(mean),
+    "pairs": Measure(mean),
+    "pair_agreement": Measure(mean),
     "pair_calibration_error": Measure(preference.calibration_error, higher_is_better=False),
 }
 
