@@ -102,6 +102,12 @@ MEASURES = {
     "reward": Measure(mean),
     "kl": Measure(mean, higher_is_better=False),
     "pair_accuracy": Measure(mean),
+    "draft_score": Measure(mean),
+    "revision_score": Measure(mean),
+    "revision_change": Measure(mean),
+    "revision_preferred": Measure(mean),
+    "order_agreement": Measure(mean),
+    "revision_kept": Measure(mean),
     "pair_calibration_error": Measure(preference.calibration_error, higher_is_better=False),
 }
 
