@@ -137,6 +137,7 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     from tunegrid.data.pairs import prepare_pairs
     from tunegrid.data.token_index import remember
     from tunegrid.data.tokenized import prepare
+    from tunegrid.data.training_prompts import prepare_prompts
     from tunegrid.hardware.kernel_cache import bound_kernel_cache
     from tunegrid.hardware.machine import load_onto, set_threads
     from tunegrid.pack.pack import Member, Pack
@@ -149,6 +150,9 @@ def _prepared(cells: "Sequence[Cell]") -> "tuple[PreTrainedTokenizerBase, Prepar
     if run.objective.compares():
         pairs = prepare_pairs(run.data, tokenizer, run.prompt)
         data = replace(data, pairs=pairs, notes=(*data.notes, *pairs.notes))
+    if run.objective.asks():
+        prompts = prepare_prompts(run.data, tokenizer, run.prompt)
+        data = replace(data, prompts=prompts, notes=(*data.notes, *prompts.notes))
     remember(run.data, run.prompt, run.model.identity(), data)
     model = load_onto(run.hardware, run.model, run.method)
     members = [Member(f"cell_{cell.id}", cell.run.method, cell.run.seed) for cell in cells]

@@ -35,6 +35,7 @@ REQUIRED = {
     "data/mixture": ["+data@data.parts.places=restaurants"],
     "metrics/toxicity": ["metrics.classifier=owner/name"],
     "data/preferences": ["data.path=nowhere.jsonl"],
+    "objective/candidates": ["method=base", "reward=rule", "reward.pattern=a"],
     "objective/ppo": ["reward=rule", "reward.pattern=a"],
     "reward/rule": ["objective=ppo", "reward.pattern=a"],
     "reward/lexicon": ["objective=ppo", "reward.path=nowhere.txt"],

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tunegrid.constitution.conversation import Conversation, Reply, Request
+from tunegrid.constitution.conversation import Conversation, Reply
 from tunegrid.constitution.rules import Rule
 from tunegrid.data import Turn
+from tunegrid.data.training_prompts import TrainingPrompt
 
 RULES = tuple(Rule(name, f"criticise {name}", f"revise {name}", f"which is more {name}") for name in ("a", "b", "c"))
 
 
-def request(name: str) -> Request:
-    return Request(name, f"ask {name}", (Turn("system", "be brief"), Turn("user", f"ask {name}")))
+def request(name: str) -> TrainingPrompt:
+    return TrainingPrompt(name, f"ask {name}", (), (Turn("system", "be brief"), Turn("user", f"ask {name}")))
 
 
 def flat(conversation: Conversation) -> str:

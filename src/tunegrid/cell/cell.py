@@ -155,8 +155,12 @@ class Cell:
 
     def write_answers(self, rows: Sequence[AnswerRow]) -> None:
         """Write answers.jsonl, one test instance a line."""
-        lines = (json.dumps(row.record(), ensure_ascii=False) for row in rows)
-        write_atomically(self.path(ANSWERS), "".join(f"{line}\n" for line in lines))
+        self.write_records(ANSWERS, [row.record() for row in rows])
+
+    def write_records(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write a file of JSON lines, a record a line."""
+        lines = (json.dumps(record, ensure_ascii=False) for record in records)
+        write_atomically(self.path(name), "".join(f"{line}\n" for line in lines))
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Append a line to metrics.jsonl, in place of one cut short; on its way to the disk when this returns.

@@ -21,11 +21,16 @@ def digests(folder: Path) -> dict[str, FileDigest]:
 
     `checkpoint/` and `tracker/` are no part of a result.
     """
-    places = [folder / name for name in (*FILES, ADAPTER)]
+    places = [*(folder / name for name in FILES), *record_files(folder), folder / ADAPTER]
     paths = [path for place in places for path in (place, *sorted(place.rglob("*"))) if path.exists()]
     for path in paths:
         sync(path)
     return {path.relative_to(folder).as_posix(): digest_of(path) for path in paths if path.is_file()}
+
+
+def record_files(folder: Path) -> list[Path]:
+    """The files of JSON lines that the objective has left for others to learn from."""
+    return [path for path in sorted(folder.glob("*.jsonl")) if path.name not in FILES]
 
 
 def digest_of(path: Path) -> FileDigest:

@@ -100,6 +100,8 @@ class PackRecord:
             validated = cell.run.objective.statistics(trained[i].validation)
             all_scores = [*with_tasks(validated, scores[i], data), *forgotten]
             cell.write_samples(score for score in all_scores if isinstance(score, Score))
+            for name, records in trained[i].records.items():
+                cell.write_records(name, records)
             with full_disk_told(cell.path("adapter")):
                 pack.attached[member.name].save(cell.path("adapter"))
             cost = self._cost(cell, pack, trained, i, memory, latencies)
@@ -176,7 +178,8 @@ def with_tasks(
     """A cell's scores, then those of each task of a mixture."""
     of_rows = [Score(name, rows) for name, rows in validated.items()]
     answered = [score for score in scores if isinstance(score, Score)]
-    tasks = [data.tasks[place] for place in data.validation.tasks] if data.tasks else []
+    of_validation = data.tasks and data.prompts is None
+    tasks = [data.tasks[place] for place in data.validation.tasks] if of_validation else []
     apart = [*by_task(of_rows, tasks), *by_task(answered, [question.task for question in data.questions])]
     return [*of_rows, *scores, *apart]
 

@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 
 from tunegrid.atomic import remove, remove_parts
 from tunegrid.cell.cell import CHECKPOINT, STOP, Cell, lock
-from tunegrid.cell.integrity import ADAPTER, ANSWERS, CONFIG, METRICS, RESULT, SAMPLES, damage
+from tunegrid.cell.integrity import ADAPTER, ANSWERS, CONFIG, METRICS, RESULT, SAMPLES, damage, record_files
 
 
 def offer(cell: Cell) -> None:
@@ -29,8 +29,9 @@ def begin(cell: Cell) -> None:
         remove_parts(folder)
     if not _can_go_on(cell):
         cell.clear()
-    for name in (RESULT, ANSWERS, SAMPLES, ADAPTER, STOP):
-        remove(cell.path(name))
+    left = [cell.path(name) for name in (RESULT, ANSWERS, SAMPLES, ADAPTER, STOP)]
+    for path in (*left, *record_files(cell.folder)):
+        remove(path)
     cell.write_config()
 
 

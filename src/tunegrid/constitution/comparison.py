@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunegrid.constitution.conversation import Conversation, Request, Speaker
+from tunegrid.constitution.conversation import Conversation, Speaker
 from tunegrid.constitution.rules import Rule
 from tunegrid.data import Turn
 from tunegrid.data.template import render
+from tunegrid.data.training_prompts import TrainingPrompt
 
 LETTERS = ("(A)", "(B)")
 COLUMNS = ("request", "principle", "first", "second")
@@ -24,7 +25,7 @@ COLUMNS = ("request", "principle", "first", "second")
 class Contest:
     """Two answers to one request, and the rule that decides."""
 
-    request: Request
+    request: TrainingPrompt
     rule: Rule
     first: str
     second: str
@@ -54,4 +55,4 @@ def _asked(one: Contest, pair: tuple[str, str], wording: str) -> Conversation:
     """A conversation of its own, under the system message of the request's where it has one."""
     values = (one.request.text, one.rule.principle, *pair)
     text = render("objective.comparison", wording, dict(zip(COLUMNS, values, strict=True)))
-    return (*(turn for turn in one.request.conversation if turn.role == "system"), Turn("user", text))
+    return (*(turn for turn in one.request.turns if turn.role == "system"), Turn("user", text))

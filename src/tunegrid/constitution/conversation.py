@@ -13,18 +13,6 @@ Conversation = tuple[Turn, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A prompt that is to be answered."""
-
-    key: str
-    """Names it within its data set."""
-    text: str
-    """What is asked, as records have it."""
-    conversation: Conversation
-    """The same as the model is asked it, with a system message and solved examples where the prompt has them."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """The assistant's turn."""
 

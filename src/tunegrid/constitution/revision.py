@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tunegrid.constitution.conversation import Conversation, Reply, Request, Speaker, then
+from tunegrid.constitution.conversation import Conversation, Reply, Speaker, then
 from tunegrid.constitution.rules import Rule
 from tunegrid.data.draw import order
+from tunegrid.data.training_prompts import TrainingPrompt
 from tunegrid.seeds import stream
 
 
@@ -22,7 +23,7 @@ class Step:
 class Transcript:
     """All that was said about one request."""
 
-    request: Request
+    request: TrainingPrompt
     draft: Reply
     steps: tuple[Step, ...] = ()
 
@@ -33,21 +34,21 @@ class Transcript:
 
 
 def transcripts(
-    speaker: Speaker, requests: Sequence[Request], rules: Sequence[Rule], rounds: int, seed: int
+    speaker: Speaker, requests: Sequence[TrainingPrompt], rules: Sequence[Rule], rounds: int, seed: int
 ) -> list[Transcript]:
     """Draft an answer to each request, then criticise and revise it `rounds` times, by a rule a round.
 
     Each round begins at the request and its latest answer: earlier critiques are not read again. What is drawn for a
     request is a function of the seed and the request's key alone.
     """
-    drafts = speaker.replies([request.conversation for request in requests], _seeds(requests, seed, "draft"))
+    drafts = speaker.replies([request.turns for request in requests], _seeds(requests, seed, "draft"))
     told = [Transcript(request, draft) for request, draft in zip(requests, drafts, strict=True)]
     for number in range(rounds):
         told = _revised(speaker, told, [rule_of(rules, one.request, number, seed) for one in told], seed)
     return told
 
 
-def rule_of(rules: Sequence[Rule], request: Request, number: int, seed: int) -> Rule:
+def rule_of(rules: Sequence[Rule], request: TrainingPrompt, number: int, seed: int) -> Rule:
     """The rule of a request's round `number`, from 0: drawn without replacement until all of them had their turn."""
     drawn = order(len(rules), f"rules:{stream(seed, 'rules')}:{request.key}")
     return rules[drawn[number % len(rules)]]
@@ -65,8 +66,8 @@ def _revised(speaker: Speaker, told: Sequence[Transcript], rules: Sequence[Rule]
 
 
 def _criticised(one: Transcript, rule: Rule) -> Conversation:
-    return then(one.request.conversation, one.answers[-1], rule.critique)
+    return then(one.request.turns, one.answers[-1], rule.critique)
 
 
-def _seeds(requests: Sequence[Request], seed: int, part: str) -> list[int]:
+def _seeds(requests: Sequence[TrainingPrompt], seed: int, part: str) -> list[int]:
     return [stream(seed, f"{part} of {request.key}") for request in requests]

@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tunegrid.data.pairs import Pairs
+    from tunegrid.data.training_prompts import TrainingPrompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +106,5 @@ class PreparedData:
     """The parts of a mixture, in the order that `TokenizedRows.tasks` counts; empty where there is one task."""
     pairs: "Pairs | None" = None
     """Answers with worse ones beside them, for the objectives that compare."""
+    prompts: "TrainingPrompts | None" = None
+    """What the training rows ask, for the objectives that put it to the model."""

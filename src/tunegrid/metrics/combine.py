@@ -102,6 +102,8 @@ MEASURES = {
     "reward": Measure(mean),
     "kl": Measure(mean, higher_is_better=False),
     "pair_accuracy": Measure(mean),
+    "pairs": Measure(mean),
+    "pair_agreement": Measure(mean),
     "draft_score": Measure(mean),
     "revision_score": Measure(mean),
     "revision_change": Measure(mean),

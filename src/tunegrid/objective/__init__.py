@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -50,13 +50,15 @@ class Trained:
     """Of the whole pack."""
     validation: np.ndarray
     """(validation rows, k) float64, under the kept weights: loss sum and count of each row (in fine-tuning, nats and
-    labels), and what else the objective's `statistics` are made of."""
+    labels), and what else the objective's `statistics` are made of. (prompts, k) of an objective that `asks`."""
     diverged: bool
     """A loss or gradient stopped being finite; the kept weights are the last good ones."""
     diverged_rows: Sequence[int]
     """Indices of the training rows of the batch that it happened at."""
     pruned: bool
     """A search stopped it before its last step."""
+    records: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Files of JSON lines that the cell leaves for others to learn from, by name."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -82,6 +84,10 @@ class Objective(ABC):
 
     def compares(self) -> bool:
         """Whether it learns from pairs of answers."""
+        return False
+
+    def asks(self) -> bool:
+        """Whether it puts the distinct training prompts to the model, and leaves what comes of it as records."""
         return False
 
     def writes(self) -> bool:
