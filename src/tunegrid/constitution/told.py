@@ -30,7 +30,7 @@ class Told:
     compared_by: str
     """The rule by which the draft and the last answer were compared."""
     probabilities: list[float]
-    """That the last answer is the better one, as the model sees it: read behind the draft, and before it."""
+    """That the last answer is the better one, as the model sees it: read before the draft, and behind it."""
 
     @property
     def is_kept(self) -> bool:

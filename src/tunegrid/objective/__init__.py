@@ -82,6 +82,10 @@ class Objective(ABC):
         rule = "be none: this objective draws no responses to judge"
         require(isinstance(run.reward, NoReward), "reward", rule, type(run.reward).__name__)
 
+    def fingerprint(self) -> str | None:
+        """A hash of the files that it names; None where there are none. Imports no torch. Raises `DataError`."""
+        return None
+
     def compares(self) -> bool:
         """Whether it learns from pairs of answers."""
         return False
