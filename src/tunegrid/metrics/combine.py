@@ -86,6 +86,8 @@ MEASURES = {
     "self_bleu": Measure(mean, higher_is_better=False),
     "lexicon_rate": Measure(mean, higher_is_better=False),
     "toxicity": Measure(mean, higher_is_better=False),
+    "refused_unsafe": Measure(mean),
+    "refused_safe": Measure(mean, higher_is_better=False),
     "acc": Measure(mean),
     "acc_norm": Measure(mean),
     "ECE": Measure(calibration.expected_error, higher_is_better=False),
