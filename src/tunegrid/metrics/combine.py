@@ -102,6 +102,7 @@ MEASURES = {
     "held_out_accuracy": Measure(multiple_choice.normalised_accuracy),
     "held_out_change": Measure(mean),
     "reward": Measure(mean),
+    "answer_score": Measure(mean),
     "kl": Measure(mean, higher_is_better=False),
     "pair_accuracy": Measure(mean),
     "pairs": Measure(mean),
