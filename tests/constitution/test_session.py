@@ -14,7 +14,7 @@ from tiny_training import MACHINE, MemoryJournal, members
 from torch import Tensor
 
 from tunegrid import interrupt
-from tunegrid.constitution.comparison import LETTERS
+from tunegrid.constitution.comparison import LETTERS, Contest, compared
 from tunegrid.constitution.member import MemberSpeaker
 from tunegrid.constitution.rules import SHIPPED, read_rules
 from tunegrid.constitution.told import Told
@@ -115,6 +115,19 @@ def test_the_change_is_that_of_the_judges_scores(tmp_path: Path) -> None:
     columns = objective().statistics(found.validation)
     wanted = [line.scores[2] - line.scores[0] for line in told(found)]
     assert columns["revision_change"][:, 0].tolist() == wanted and np.ptp(wanted) > 0
+
+
+def test_probabilities_are_that_the_last_revision_is_better_than_the_draft(tmp_path: Path) -> None:
+    found, _ = hold(tmp_path, texts=["say 1", "say 2"])
+    prompts, rules = asked(["say 1", "say 2"]).prompts, {rule.name: rule for rule in read_rules(SHIPPED)}
+    assert prompts is not None
+    contests = [
+        Contest(prompt, rules[line.compared_by], line.answers[-1], line.answers[0])
+        for prompt, line in zip(prompts.prompts, told(found), strict=True)
+    ]
+    wanted = compared(speaker(pack()), contests, objective().comparison)
+    assert [line.probabilities for line in told(found)] == [pytest.approx(own, abs=1e-6) for own in wanted]
+    assert abs(wanted.mean(1) - 0.5).min() > 1e-5
 
 
 def test_nobody_has_to_judge(tmp_path: Path) -> None:
