@@ -84,6 +84,7 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
     record = PackRecord(cells, meter, notes)
     with together(run.hardware, train_along, cells), Progress([cell.title for cell in cells]) as progress:
         from tunegrid.forgetting.recall import Recall  # imports torch: the other ranks have started by now
+        from tunegrid.reward.answer_scores import answer_scores
         from tunegrid.sampler.latency import latencies
 
         with meter.phase(Phase.PREPARING), progress.stage("preparing"):
@@ -103,8 +104,10 @@ def run_pack(cells: "Sequence[Cell]", notes: Mapping[str, str]) -> None:
             with progress.stage("timing"):
                 latency = latencies(pack, run.hardware.latency_tokens)
             with meter.phase(Phase.SCORING), progress.stage("scoring"):
+                encoder, device = run.prompt.encoder(tokenizer), pack.base.device
+                judged = answer_scores(run.reward, encoder, device, data.questions, answers)
                 scores = [
-                    [] if place in silent else scored(run.metrics, data.questions, of_cell)
+                    [] if place in silent else [*scored(run.metrics, data.questions, of_cell), *judged[place]]
                     for place, of_cell in enumerate(answers)
                 ]
             record.write(pack, data, trained, answers, scores, asked, latency)

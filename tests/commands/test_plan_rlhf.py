@@ -26,8 +26,8 @@ def test_reward_models_share_a_base(tmp_path: Path) -> None:
     [
         (("objective=ppo",), "reward must judge the responses (`tunegrid list reward` shows how), got none"),
         (
-            ("reward=rule", "reward.pattern=a"),
-            "reward must be none: this objective draws no responses",
+            ("objective=reward", "reward=rule", "reward.pattern=a"),
+            "reward must be none: this objective leaves no answers to judge",
         ),
         ((*PPO, "objective.top_p=0.9"), "objective.top_p must be null: it cuts the distribution"),
         ((*PPO, "reward.pattern='('"), "reward.pattern must be a regular expression: "),

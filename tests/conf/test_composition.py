@@ -36,6 +36,7 @@ REQUIRED = {
     "metrics/toxicity": ["metrics.classifier=owner/name"],
     "data/preferences": ["data.path=nowhere.jsonl"],
     "objective/candidates": ["method=base", "reward=rule", "reward.pattern=a"],
+    "objective/constitution": ["method=base"],
     "objective/ppo": ["reward=rule", "reward.pattern=a"],
     "reward/rule": ["objective=ppo", "reward.pattern=a"],
     "reward/lexicon": ["objective=ppo", "reward.path=nowhere.txt"],

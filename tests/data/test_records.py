@@ -122,6 +122,19 @@ def test_a_single_file_is_a_training_file(make_data, tmp_path):
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [1, 1, 1]
 
 
+def test_a_part_may_lie_elsewhere(make_data, folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere" / "mine.jsonl"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("".join(json.dumps({"input": str(i), "output": "y"}) + "\n" for i in range(4)))
+    for path in (tmp_path, tmp_path / "train.jsonl"):
+        splits = folder(
+            f"data.files.test=[{elsewhere}]", f"data.path={path}", train=[ALPACA, {**ALPACA, "input": "2"}]
+        ).splits()
+        assert len(splits.test) == 4
+    with pytest.raises(DataError, match=r"nowhere\.jsonl: no such file; check data\.files"):
+        folder(f"data.files.test=[{tmp_path / 'nowhere.jsonl'}]", train=[ALPACA]).fingerprint()
+
+
 LINE = json.dumps(ALPACA) + "\n"
 TURNS = '{{"messages": [{}]}}\n'
 USER, ASSISTANT = '{"role": "user", "content": "a"}', '{"role": "assistant", "content": "b"}'

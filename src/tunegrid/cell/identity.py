@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from tunegrid.data import Data
     from tunegrid.forgetting import Forgetting
     from tunegrid.model import Model
+    from tunegrid.objective import Objective
     from tunegrid.reward import Reward
     from tunegrid.run import Run
 
 OPTIONAL = ("forgetting", "reward")
 """Groups without which a cell can be."""
+FINGERPRINTED = (*OPTIONAL, "objective")
+"""Groups that some options of have files of the user's, beside data and model, which all have."""
 PROTOCOL_VERSION = 1
 """Raised when the same config would now give another number; every cell then runs anew."""
 
@@ -57,7 +60,8 @@ def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, op
 
     Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
     the fingerprint, and a folder that moves is still the same data. So it is with what measures forgetting and what a
-    reward reads, whose fingerprints are in `optional`; a cell without them has the id it had before they were.
+    reward or an objective reads, whose fingerprints are in `optional`; a cell without them has the id it had before
+    they were.
     """
     content = {
         "config": _content(config, optional),
@@ -75,6 +79,7 @@ def _content(config: Mapping[str, Any], optional: Mapping[str, str]) -> dict[str
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
     content["data"] = without("path", content["data"])
+    content["objective"] = without("rules", content["objective"])
     if "reward" in content:
         content["reward"] = without("cell", without("path", content["reward"]))
     return content
@@ -108,8 +113,8 @@ class Fingerprints:
         return self._once(model, model.identity)
 
     def of_optional(self, run: "Run") -> dict[str, str]:
-        """The fingerprints of the optional groups that the run makes use of, each computed once."""
-        components: dict[str, Forgetting | Reward] = {group: getattr(run, group) for group in OPTIONAL}
+        """The fingerprints of what else the run reads files of, each computed once."""
+        components: dict[str, Forgetting | Reward | Objective] = {group: getattr(run, group) for group in FINGERPRINTED}
         found = {group: self._once(own, partial(_fingerprint, own)) for group, own in components.items()}
         return {group: fingerprint for group, fingerprint in found.items() if fingerprint}
 
@@ -120,7 +125,7 @@ class Fingerprints:
         return self._known[key]
 
 
-def _fingerprint(component: "Forgetting | Reward") -> str:
+def _fingerprint(component: "Forgetting | Reward | Objective") -> str:
     """Empty where it has none."""
     return component.fingerprint() or ""
 

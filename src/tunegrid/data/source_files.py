@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tunegrid.data.hub_file import HubFile, download
+from tunegrid.data.own_file import own_file
 from tunegrid.data.record_file import READERS, kind
 from tunegrid.errors import DataError
 
@@ -15,7 +16,10 @@ PACKAGE = "package:"
 
 @dataclass(kw_only=True, slots=True)
 class PartFiles:
-    """File names of each part. `{subset}` stands for `data.subset`."""
+    """File names of each part. `{subset}` stands for `data.subset`.
+
+    One that begins with `package:` or is a whole path is that file, wherever `data.path` leads.
+    """
 
     train: list[str]
     validation: list[str]
@@ -46,7 +50,7 @@ class Source:
             return {part: [download(file) for file in files] for part, files in self.on_hub().items()}
         path = _place(self.path)
         if path.is_file():
-            return {"train": [path]}
+            return {"train": [path], **self._elsewhere()}
         if not path.is_dir():
             raise DataError(f"{path}: no such file or folder; check data.path")
         return self._in_folder(path)
@@ -66,6 +70,11 @@ class Source:
             for part in PARTS
             if self.hub_files.of(part, self.subset)
         }
+
+    def _elsewhere(self) -> dict[str, list[Path]]:
+        """The parts beside a training file that have whole paths of their own."""
+        named = {part: [name for name in self.files.of(part, self.subset) if _is_whole(name)] for part in PARTS[1:]}
+        return {part: _matches(Path(), names) for part, names in named.items() if names}
 
     def _in_folder(self, folder: Path) -> dict[str, list[Path]]:
         found = {part: _matches(folder, self.files.of(part, self.subset)) for part in PARTS}
@@ -88,9 +97,15 @@ def _place(path: str) -> Path:
     return Path(found.submodule_search_locations[0]) / inside
 
 
+def _is_whole(name: str) -> bool:
+    return name.startswith(PACKAGE) or Path(name).expanduser().is_absolute()
+
+
 def _matches(folder: Path, patterns: list[str]) -> list[Path]:
     """The readable files of the first pattern that has any, by name."""
     for pattern in patterns:
+        if _is_whole(pattern):
+            return [own_file(str(_place(pattern)), "data.files")]
         paths = sorted(path for path in folder.glob(pattern) if path.is_file() and kind(path) in READERS)
         if paths:
             return paths

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunegrid.data import Data, Example
+from tunegrid.data import Data, Example, Turn
 from tunegrid.data.selection import select
 from tunegrid.errors import DataError
 from tunegrid.prompt import Prompt, asked
@@ -24,6 +24,8 @@ class TrainingPrompt:
     """What the user says, without a chat template's marks: what `data=preferences` reads as `prompt`."""
     ids: tuple[int, ...]
     """As the model reads it."""
+    turns: tuple[Turn, ...]
+    """The same turn by turn, behind a system message and solved examples where the prompt has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,11 @@ def prepare_prompts(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Pr
     chosen, prompt = select(data, splits), prompt.fitted(data.template, splits.train)
     examples = _distinct(data, [example for example, _ in chosen.train])
     encoder = prompt.encoder(tokenizer)
-    texts = [encoder.text(prompt.turns(data.template, example)) for example in examples.values()]
+    turns = [prompt.turns(data.template, example) for example in examples.values()]
+    ids = encoder.ids([encoder.text(several) for several in turns], Side.prompt)
     found = [
-        TrainingPrompt(example.key, text, tuple(ids))
-        for (text, example), ids in zip(examples.items(), encoder.ids(texts, Side.prompt), strict=True)
+        TrainingPrompt(example.key, text, tuple(own), several)
+        for (text, example), own, several in zip(examples.items(), ids, turns, strict=True)
     ]
     kept = tuple(one for one in found if len(one.ids) < data.max_length)
     if not kept:

@@ -79,8 +79,13 @@ class Objective(ABC):
 
     def check(self, run: "Run") -> None:
         """Raise `ConfigError` where the rest of the run does not fit. Imports no torch."""
-        rule = "be none: this objective draws no responses to judge"
-        require(isinstance(run.reward, NoReward), "reward", rule, type(run.reward).__name__)
+        rule = "be none: this objective leaves no answers to judge"
+        judged = self.writes() or isinstance(run.reward, NoReward)
+        require(judged, "reward", rule, type(run.reward).__name__)
+
+    def fingerprint(self) -> str | None:
+        """A hash of the files that it names; None where there are none. Imports no torch. Raises `DataError`."""
+        return None
 
     def compares(self) -> bool:
         """Whether it learns from pairs of answers."""

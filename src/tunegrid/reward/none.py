@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @schema("reward", "none")
 @dataclass(kw_only=True, slots=True)
 class NoReward(Reward):
-    """For objectives that draw no responses."""
+    """For runs without a judge."""
 
     def fingerprint(self) -> str | None:
         return None

@@ -16,6 +16,7 @@ OUTSIDE_RESULT = (
     "schema.hardware",
     "data.path",
     "model.path",
+    "objective.rules",
     "forgetting.text",
     "forgetting.tasks",
 )

@@ -56,7 +56,7 @@ def candidates(**changes: object) -> Candidates:
 def asked(count: int) -> PreparedData:
     tokenizer = byte_tokenizer(False, 64)
     texts = [f"say {n}" for n in range(count)]
-    prompts = tuple(TrainingPrompt(text, text, tuple(tokenizer(text)["input_ids"])) for text in texts)
+    prompts = tuple(TrainingPrompt(text, text, tuple(tokenizer(text)["input_ids"]), ()) for text in texts)
     none = TokenizedRows.of([])
     of = TrainingPrompts(prompts, Encoder.of(tokenizer, "never", "\n"), ())
     return PreparedData(none, none, [], (tokenizer.eos_token_id,), "fingerprint", (), prompts=of)
