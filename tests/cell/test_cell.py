@@ -116,6 +116,15 @@ def test_the_parts_of_a_mixture_are_read_back_wherever_they_lie(tmp_path: Path):
     assert (read.id, read.run.data) == (written.id, written.run.data)
 
 
+def test_several_sets_of_metrics_are_read_back_as_they_were(tmp_path: Path):
+    sets = ("metrics=several", "+metrics@metrics.parts.x=e2e", "+metrics@metrics.parts.y=multirc")
+    written, other = (cell(tmp_path, *sets, f"metrics.parts.x.mteval={kind}") for kind in ("perl", "python"))
+    assert written.id != other.id
+    written.write_config()
+    read = Cell.load(written.id, cell(tmp_path).run)
+    assert (read.id, read.run.metrics) == (written.id, written.run.metrics)
+
+
 def test_a_config_of_a_schema_that_is_not_installed_is_refused(tmp_path: Path):
     written = cell(tmp_path)
     written.write_config()

@@ -33,6 +33,7 @@ OPTIONS = sorted(path for group in GROUPS for path in (CONF / group).rglob("*.ya
 REQUIRED = {
     "data/jsonl": ["data.path=nowhere.jsonl"],
     "data/mixture": ["+data@data.parts.places=restaurants"],
+    "metrics/several": ["+metrics@metrics.parts.words=text"],
     "metrics/toxicity": ["metrics.classifier=owner/name"],
     "data/preferences": ["data.path=nowhere.jsonl"],
     "objective/ppo": ["reward=rule", "reward.pattern=a"],

@@ -31,7 +31,7 @@ BOOKKEEPING = ("tracker", "output_root", "name", "table", "sweep", "force")
 """Top-level keys that are no part of a cell: they say where it goes, not what it is."""
 
 PARTS = "parts"
-"""The field of a mixture that holds its data sets."""
+"""The field of a component that is made of others of its group: a mixture's data sets, several sets of metrics."""
 
 SCHEMA = "schema"
 """Top-level key of a cell's config that names each component's schema: two classes may have the same fields."""
@@ -42,14 +42,10 @@ def cell_config(run: "Run") -> dict[str, Any]:
     config = {key: value for key, value in as_containers(run).items() if key not in BOOKKEEPING}
     groups = [group for group in GROUPS if group not in BOOKKEEPING]
     config[SCHEMA] = {group: schema_name(group, getattr(run, group)) for group in groups}
-    config[SCHEMA] |= {f"data.{PARTS}.{name}": schema_name("data", part) for name, part in _parts(run.data).items()}
+    for group in groups:
+        parts = getattr(getattr(run, group), PARTS, {})
+        config[SCHEMA] |= {f"{group}.{PARTS}.{name}": schema_name(group, part) for name, part in parts.items()}
     return config
-
-
-def _parts(data: "Data") -> "Mapping[str, Data]":
-    """The data sets that a mixture is made of."""
-    parts: Mapping[str, Data] = getattr(data, PARTS, {})
-    return parts
 
 
 def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, optional: Mapping[str, str]) -> str:
@@ -145,18 +141,18 @@ def restore(config: Mapping[str, Any], like: "Run") -> "Run":
             continue
         if group in OPTIONAL and group not in config[SCHEMA]:
             continue  # written before there was such a group: none, which is the default of `like`
-        typed[group] = _typed(group, config[SCHEMA][group], _with_typed_parts(config[group], config[SCHEMA]))
+        typed[group] = _typed(group, config[SCHEMA][group], _with_typed_parts(group, config[group], config[SCHEMA]))
     typed["seed"] = config["seed"]
     run = OmegaConf.to_object(typed)
     return run  # type: ignore[return-value]
 
 
-def _with_typed_parts(content: Mapping[str, Any], schemas: Mapping[str, str]) -> dict[str, Any]:
-    """A component's content, the parts of a mixture as their classes."""
-    names = {key.rpartition(".")[2]: name for key, name in schemas.items() if key.startswith(f"data.{PARTS}.")}
-    if not names or PARTS not in content:
+def _with_typed_parts(group: str, content: Mapping[str, Any], schemas: Mapping[str, str]) -> dict[str, Any]:
+    """A component's content, the parts that it is made of as their classes."""
+    names = {key.rpartition(".")[2]: name for key, name in schemas.items() if key.startswith(f"{group}.{PARTS}.")}
+    if not names:
         return dict(content)
-    return {**content, PARTS: {part: _typed("data", names[part], content[PARTS][part]) for part in names}}
+    return {**content, PARTS: {part: _typed(group, names[part], content[PARTS][part]) for part in names}}
 
 
 def _typed(group: str, name: str, content: Mapping[str, Any]) -> Any:

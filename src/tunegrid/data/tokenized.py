@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PreparedData", "Question", "TokenizedRows", "identity", "prepare"]
 
+GROUP = "group"
+"""The column of a data set that says what an instance belongs to: the question that it is an answer to, for example."""
 _BATCH = 4096  # texts; bounds the memory of a tokenizer call
 
 
@@ -115,6 +117,7 @@ class _Writer:
                 several,
                 [next(ids)[: -len(self.encoder.stop)] for _ in several],
                 list(example.gold),
+                example.fields.get(GROUP),
             )
             for example, text, prompt_ids, several in zip(
                 examples, texts, _in_batches(self.encoder, texts, Side.prompt), choices, strict=True

@@ -42,6 +42,14 @@ class Ranked:
     """Which of them are right."""
 
 
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Metrics and the instances that they score."""
+
+    metrics: "Metrics"
+    places: Sequence[int]
+
+
 @dataclass(kw_only=True, slots=True)
 class Metrics(ABC):
     """A set of metrics that are reported together."""
@@ -53,6 +61,16 @@ class Metrics(ABC):
     def score_choices(self, ranked: Sequence[Ranked]) -> list[Score | Unavailable]:
         """Score questions whose answer was chosen by likelihood; most metrics are of the chosen text alone."""
         return []
+
+    def score_groups(
+        self, answers: Sequence[str], references: Sequence[Sequence[str]], groups: Sequence[str | None]
+    ) -> list[Score | Unavailable]:
+        """Score instances by the group that each is of, None being of none; most metrics know no groups."""
+        return []
+
+    def assigned(self, tasks: Sequence[str | None]) -> list[Assigned]:
+        """What scores which instances, `tasks[i]` being instance i's; most metrics score all themselves."""
+        return [Assigned(self, range(len(tasks)))]
 
 
 def check_pairs(answers: Sequence[str], references: Sequence[Sequence[str]]) -> None:
