@@ -125,6 +125,17 @@ def test_several_sets_of_metrics_are_read_back_as_they_were(tmp_path: Path):
     assert (read.id, read.run.metrics) == (written.id, written.run.metrics)
 
 
+def test_other_words_in_a_lexicon_or_another_text_before_questions_make_another_cell(tmp_path: Path):
+    words, solved = tmp_path / "words.txt", tmp_path / "solved.txt"
+    asked = ("metrics=toxicity", f"metrics.lexicon={words}", "prompt=worked", f"prompt.path={solved}")
+    ids = []
+    for word, text in (("drat", "1 + 1 = 2"), ("blast", "1 + 1 = 2"), ("drat", "1 + 2 = 3"), ("drat", "1 + 1 = 2")):
+        words.write_text(word)
+        solved.write_text(text)
+        ids.append(grid_from([*SMALL, *asked]).cells[0].id)
+    assert ids[0] == ids[3] and len(set(ids)) == 3
+
+
 def test_a_config_of_a_schema_that_is_not_installed_is_refused(tmp_path: Path):
     written = cell(tmp_path)
     written.write_config()

@@ -36,6 +36,7 @@ REQUIRED = {
     "metrics/several": ["+metrics@metrics.parts.words=text"],
     "metrics/toxicity": ["metrics.classifier=owner/name"],
     "data/preferences": ["data.path=nowhere.jsonl"],
+    "prompt/worked": ["prompt.path=nowhere.txt"],
     "objective/ppo": ["reward=rule", "reward.pattern=a"],
     "reward/rule": ["objective=ppo", "reward.pattern=a"],
     "reward/lexicon": ["objective=ppo", "reward.path=nowhere.txt"],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
@@ -17,13 +17,13 @@ from tunegrid.errors import DataError
 
 if TYPE_CHECKING:
     from tunegrid.data import Data
-    from tunegrid.forgetting import Forgetting
     from tunegrid.model import Model
-    from tunegrid.reward import Reward
     from tunegrid.run import Run
 
 OPTIONAL = ("forgetting", "reward")
 """Groups without which a cell can be."""
+FINGERPRINTED = (*OPTIONAL, "prompt", "metrics")
+"""Groups that may read files: what those hold is part of a cell."""
 PROTOCOL_VERSION = 1
 """Raised when the same config would now give another number; every cell then runs anew."""
 
@@ -52,8 +52,9 @@ def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, op
     """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
 
     Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
-    the fingerprint, and a folder that moves is still the same data. So it is with what measures forgetting and what a
-    reward reads, whose fingerprints are in `optional`; a cell without them has the id it had before they were.
+    the fingerprint, and a folder that moves is still the same data. So it is with what measures forgetting and with the
+    files of a reward, a prompt or a metric, whose fingerprints are in `optional`; a cell without them has the id it had
+    before they were.
     """
     content = {
         "config": _content(config, optional),
@@ -70,7 +71,7 @@ def _content(config: Mapping[str, Any], optional: Mapping[str, str]) -> dict[str
     apart = {"hardware", "model", *OPTIONAL} - ({"reward"} & set(optional))
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
-    content["data"] = without("path", content["data"])
+    content |= {group: without("path", content[group]) for group in ("data", "prompt")}
     if "reward" in content:
         content["reward"] = without("cell", without("path", content["reward"]))
     return content
@@ -89,6 +90,13 @@ def as_containers(value: Any) -> Any:
     return value
 
 
+class HasFingerprint(Protocol):
+    """A component that may read files."""
+
+    def fingerprint(self) -> str | None:
+        """A hash of what they hold; None without any."""
+
+
 class Fingerprints:
     """Fingerprints of the data sets and models of a grid: its cells mostly share both, and each is read from files."""
 
@@ -104,8 +112,8 @@ class Fingerprints:
         return self._once(model, model.identity)
 
     def of_optional(self, run: "Run") -> dict[str, str]:
-        """The fingerprints of the optional groups that the run makes use of, each computed once."""
-        components: dict[str, Forgetting | Reward] = {group: getattr(run, group) for group in OPTIONAL}
+        """The fingerprints of the optional groups and of the files that the run makes use of, each computed once."""
+        components: dict[str, HasFingerprint] = {group: getattr(run, group) for group in FINGERPRINTED}
         found = {group: self._once(own, partial(_fingerprint, own)) for group, own in components.items()}
         return {group: fingerprint for group, fingerprint in found.items() if fingerprint}
 
@@ -116,7 +124,7 @@ class Fingerprints:
         return self._known[key]
 
 
-def _fingerprint(component: "Forgetting | Reward") -> str:
+def _fingerprint(component: HasFingerprint) -> str:
     """Empty where it has none."""
     return component.fingerprint() or ""
 

@@ -54,7 +54,7 @@ def identity(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -
         "format": FORMAT,
         "source": [type(data).__name__, data.identity()],
         "data": without("path", plain(data)),
-        "prompt": [type(prompt).__name__, plain(prompt)],
+        "prompt": [type(prompt).__name__, without("path", plain(prompt)), prompt.fingerprint()],
         "tokenizer": _tokenizer_content(tokenizer),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

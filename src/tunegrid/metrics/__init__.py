@@ -68,6 +68,10 @@ class Metrics(ABC):
         """Score instances by the group that each is of, None being of none; most metrics know no groups."""
         return []
 
+    def fingerprint(self) -> str | None:
+        """A hash of the files that scores depend on; None: on none. Raises `DataError`."""
+        return None
+
     def assigned(self, tasks: Sequence[str | None]) -> list[Assigned]:
         """What scores which instances, `tasks[i]` being instance i's; most metrics score all themselves."""
         return [Assigned(self, range(len(tasks)))]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunegrid.config import require, schema
+from tunegrid.data.content_hash import hash_parts
 from tunegrid.metrics import Assigned, Metrics, Score, Unavailable
 
 
@@ -26,6 +27,11 @@ class Several(Metrics):
         """Score answers that are of no task."""
         sets = [own.metrics for own in self.assigned([None] * len(answers))]
         return [score for own in sets for score in own.score(answers, references)]
+
+    def fingerprint(self) -> str | None:
+        """A hash of those of its sets."""
+        found = {name: own.fingerprint() for name, own in self.parts.items()}
+        return hash_parts(found.items()) if any(found.values()) else None
 
     def assigned(self, tasks: Sequence[str | None]) -> list[Assigned]:
         """Each set with the instances of its tasks, where there are any."""

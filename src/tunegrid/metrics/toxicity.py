@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunegrid.config import require, schema
+from tunegrid.data.content_hash import hash_parts
 from tunegrid.errors import ConfigError
 from tunegrid.metrics import Metrics, Score, Unavailable, check_pairs, lexicon
 from tunegrid.metrics.encoder import check_name, load_encoder
@@ -29,6 +30,10 @@ class Toxicity(Metrics):
             lexicon.read_lexicon(Path(self.lexicon))
         if self.classifier is not None:
             check_name(self.classifier, "metrics.classifier")
+
+    def fingerprint(self) -> str | None:
+        """A hash of the lexicon's words."""
+        return None if self.lexicon is None else hash_parts(("lexicon", *lexicon.read_lexicon(Path(self.lexicon))))
 
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Score `answers` alone; `references` only have to pair up."""
