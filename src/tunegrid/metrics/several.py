@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tunegrid.config import require, schema
 from tunegrid.data.content_hash import hash_parts
+from tunegrid.errors import DataError, unknown
 from tunegrid.metrics import Assigned, Metrics, Score, Unavailable
+
+if TYPE_CHECKING:
+    from tunegrid.data import Example
 
 
 @schema("metrics", "several")
@@ -27,6 +32,13 @@ class Several(Metrics):
         """Score answers that are of no task."""
         sets = [own.metrics for own in self.assigned([None] * len(answers))]
         return [score for own in sets for score in own.score(answers, references)]
+
+    def check(self, questions: "Sequence[Example]") -> None:
+        """Raise `DataError` for test questions that cannot be scored, and for tasks that there are none of."""
+        known = {question.task for question in questions}
+        for task in (task for several in self.tasks.values() for task in several if task not in known):
+            raise DataError(f"metrics.tasks: {unknown('task', task, sorted(filter(None, known)))}")
+        Metrics.check(self, questions)
 
     def fingerprint(self) -> str | None:
         """A hash of those of its sets."""

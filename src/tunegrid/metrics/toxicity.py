@@ -7,7 +7,7 @@ from pathlib import Path
 from tunegrid.config import require, schema
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.errors import ConfigError
-from tunegrid.metrics import Metrics, Score, Unavailable, check_pairs, lexicon
+from tunegrid.metrics import Metrics, Score, Unavailable, check_counts, lexicon
 from tunegrid.metrics.encoder import check_name, load_encoder
 
 
@@ -35,9 +35,12 @@ class Toxicity(Metrics):
         """A hash of the lexicon's words."""
         return None if self.lexicon is None else hash_parts(("lexicon", *lexicon.read_lexicon(Path(self.lexicon))))
 
+    def compares(self) -> bool:
+        return False
+
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Score `answers` alone; `references` only have to pair up."""
-        check_pairs(answers, references)
+        check_counts(answers, references)
         scores: list[Score | Unavailable] = []
         if self.lexicon is not None:
             scores.append(Score("lexicon_rate", lexicon.statistics(answers, lexicon.read_lexicon(Path(self.lexicon)))))
