@@ -100,8 +100,9 @@ def test_a_cell_from_before_data_sets_had_more_fields_is_the_same_cell(tmp_path:
     written = cell(tmp_path, *overrides)
     written.write_config()
     older = OmegaConf.to_container(OmegaConf.load(written.path("config.yaml")))
-    del older["data"]["parts"]["x"]["shape"]["names"]
+    del older["data"]["parts"]["x"]["shape"]["names"], older["data"]["parts"]["x"]["copies"], older["data"]["copies"]
     assert cell_id(older, "data", "model", {}) == cell_id(written.config, "data", "model", {})
+    assert cell(tmp_path, *overrides, "data.parts.x.copies=remove").id != written.id
     del older["data"]["subsets"], older["data"]["perturbed"], older["data"]["path"]
     written.path("config.yaml").write_text(OmegaConf.to_yaml(older))
     assert Cell.load(written.id, written.run).config == written.config

@@ -33,9 +33,9 @@ BOOKKEEPING = ("tracker", "output_root", "name", "table", "sweep", "force")
 PARTS = "parts"
 """The field of a component that is made of others of its group: a mixture's data sets, several sets of metrics."""
 
-ADDED: dict[str, Any] = {"names": [], "subsets": {}, "perturbed": {}, "path": None}
+ADDED: dict[str, Any] = {"copies": "keep", "names": [], "subsets": {}, "perturbed": {}, "path": None}
 """Fields that data sets have got, with the value that does what was done before there were any."""
-UNSEEN = ("names",)
+UNSEEN = ("copies", "names")
 """Those of them that at this value are no part of a cell, which so keeps the id that it had without."""
 
 SCHEMA = "schema"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tunegrid.config import require, schema
-from tunegrid.data import Data, Example, Splits
+from tunegrid.data import CopiedRows, Data, Example, Splits
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.draw import order
 from tunegrid.data.perturb import Perturbation, perturb
@@ -51,6 +51,8 @@ class Mixture(Data):
         for name, part in self.parts.items():
             if self.path is not None and getattr(part, "path", self) is None:
                 self.parts[name] = replace(part, path=_place(self.path, name))  # type: ignore[call-arg]
+        each = "be keep for a mixture, which may draw a row twice; set data.parts.NAME.copies"
+        require(self.copies is CopiedRows.keep, "data.copies", each, self.copies)
         strange = [name for name in self.perturbed if name not in self.parts]
         require(not strange, "data.perturbed", f"name parts ({', '.join(self.parts)})", ", ".join(strange))
         require(self.cap is None or self.cap >= 1, "data.cap", "be at least 1, or null for no limit", self.cap)
@@ -82,6 +84,7 @@ class Mixture(Data):
         test = [example for selection in chosen.values() for example in selection.test]
         test += [self._astray(name, e) for name in self.perturbed for e in chosen[name].test]
         notes = [f"{name}: {note}" for name, splits in read.items() for note in splits.notes]
+        notes += [f"{name}: {note}" for name, selection in chosen.items() for note in selection.notes]
         notes += [f"{name}: {quotas[name]} training rows drawn from {size}" for name, size in sizes.items()]
         return Splits(tuple(train), tuple(validation), tuple(test), tuple(notes))
 
@@ -135,7 +138,8 @@ def _rendered(task: str, part: Data, chosen: Selection) -> Selection:
     def pairs(rows: Sequence[Pair]) -> list[Pair]:
         return [(render(example), part.template.target_text(example.fields, answer)) for example, answer in rows]
 
-    return Selection(pairs(chosen.train), pairs(chosen.validation), [render(example) for example in chosen.test])
+    test = [render(example) for example in chosen.test]
+    return Selection(pairs(chosen.train), pairs(chosen.validation), test, chosen.notes)
 
 
 def _example(task: str, part: Data, example: Example) -> Example:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunegrid.data import Data, Example, Splits
+from tunegrid.data import CopiedRows, Data, Example, Splits
 from tunegrid.data.draw import order
+from tunegrid.data.uncopied import uncopied
 from tunegrid.errors import ConfigError, DataError
 
 Pair = tuple[Example, str]
@@ -18,6 +19,8 @@ class Selection:
     train: list[Pair]
     validation: list[Pair]
     test: list[Example]
+    notes: tuple[str, ...] = ()
+    """What was left out before the choice."""
 
 
 def select(data: Data, splits: Splits, *, of_mixture: bool = False) -> Selection:
@@ -26,14 +29,18 @@ def select(data: Data, splits: Splits, *, of_mixture: bool = False) -> Selection
     Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part, which a part of a
     mixture may have.
     """
-    for name, part in (("training", splits.train), ("validation", splits.validation), ("test", splits.test)):
+    train, validation, notes = _pairs(splits.train), _pairs(splits.validation), []
+    if data.copies is CopiedRows.remove:
+        train, note = uncopied(data, train, splits.test)
+        notes.append(note)
+    for name, part in (("training", train), ("validation", validation), ("test", splits.test)):
         if not part and not of_mixture:
             raise DataError(f"the {name} part of the data is empty; give it at least one row")
-    train, validation = _pairs(splits.train), _pairs(splits.validation)
     return Selection(
         [train[i] for i in _chosen(data, "rows", "training", len(train))],
         [validation[i] for i in _chosen(data, "validation_rows", "validation", len(validation))],
         [splits.test[i] for i in _chosen(data, "test_rows", "test", len(splits.test))],
+        tuple(notes),
     )
 
 

@@ -85,7 +85,7 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
     train = writer.part("training", chosen.train)
     validation = writer.part("validation", chosen.validation)
     questions = writer.questions(chosen.test)
-    notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
+    notes = [*splits.notes, *chosen.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
     notes += copies_report(data, chosen)
     return PreparedData(train.rows, validation.rows, questions, encoder.stop_ids, fingerprint, tuple(notes), tasks)
 
