@@ -1,10 +1,11 @@
 """How fast the E2E metrics, ROUGE and BLEU are beside the programs that define them: a ratio for each.
 
-python benchmarks/scoring.py PREDICTIONS REFERENCES [--instances 630] [--rounds 3]
+python benchmarks/scoring.py PREDICTIONS REFERENCES [--instances 630] [--rounds 3] [--official FOLDER]
 
-The official scorer's ROUGE_L and CIDEr, with the Java tokenizer they need, come from PyPI; its BLEU and NIST are a Perl
-script that does not, so their time is missing on that side and the ratio is a lower bound. METEOR is left out on both:
-it is the same Java program. Scores of both sides are compared before times are.
+The official scorer's ROUGE_L and CIDEr, with the Java tokenizer they need, come from PyPI. Its BLEU and NIST are a Perl
+script that does not: `--official` names a copy of https://github.com/tuetschek/e2e-metrics, and without one their time
+is missing on that side and the ratio is a lower bound. METEOR is left out on both: it is the same Java program. Scores
+of both sides are compared before times are.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+from mteval import perl_scores
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU
 
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("references", type=Path)
     parser.add_argument("--instances", type=int, default=630, help="of E2E's test set; fewer are repeated")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--official", type=Path, help="a copy of e2e-metrics, for its Perl script")
     given = parser.parse_args()
     answers = read_predictions(given.predictions)
     references = read_references(given.references, len(answers))
@@ -57,10 +60,11 @@ def main() -> None:
     if find_jar() is None or shutil.which("java") is None:
         print("the official ROUGE_L and CIDEr need Java and pip install 'tunegrid[meteor]'")
         return
+    theirs = "the official ROUGE_L and CIDEr" if given.official is None else "the official scorer's"
     compare(
-        "BLEU, NIST, ROUGE_L, CIDEr beside the official ROUGE_L and CIDEr",
+        f"BLEU, NIST, ROUGE_L, CIDEr beside {theirs}",
         lambda: our_e2e(answers, references),
-        lambda: official_captions(answers, references),
+        lambda: official_e2e(answers, references, given.official),
     )
 
 
@@ -122,6 +126,12 @@ def columns(references: Sequence[Sequence[str]]) -> list[list[str | None]]:
 def our_e2e(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Values:
     scores = E2e(mteval=Mteval.perl, meteor=False).score(answers, references)
     return {score.name: corpus_value(score) for score in scores if isinstance(score, Score)}
+
+
+def official_e2e(answers: Sequence[str], references: Sequence[Sequence[str]], checkout: Path | None) -> Values:
+    """What `measure_scores.py` runs, less METEOR and COCO's own BLEU; without its Perl script, less that, too."""
+    scores = official_captions(answers, references)
+    return scores if checkout is None else scores | perl_scores(checkout, answers, references)
 
 
 def official_captions(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Values:

@@ -94,6 +94,20 @@ def test_a_cell_from_before_forgetting_was_measured_is_the_same_cell(tmp_path: P
     assert Cell.load(written.id, written.run).config == written.config
 
 
+def test_a_cell_from_before_data_sets_had_more_fields_is_the_same_cell(tmp_path: Path):
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"prompt": "{i}", "completion": "x"}}\n' for i in range(9)))
+    overrides = ("data=mixture", "+data@data.parts.x=records", f"data.parts.x.path={tmp_path}/a.jsonl")
+    written = cell(tmp_path, *overrides)
+    written.write_config()
+    older = OmegaConf.to_container(OmegaConf.load(written.path("config.yaml")))
+    del older["data"]["parts"]["x"]["shape"]["names"], older["data"]["parts"]["x"]["copies"], older["data"]["copies"]
+    assert cell_id(older, "data", "model", {}) == cell_id(written.config, "data", "model", {})
+    assert cell(tmp_path, *overrides, "data.parts.x.copies=remove").id != written.id
+    del older["data"]["subsets"], older["data"]["perturbed"], older["data"]["path"]
+    written.path("config.yaml").write_text(OmegaConf.to_yaml(older))
+    assert Cell.load(written.id, written.run).config == written.config
+
+
 def test_a_config_is_read_back_as_the_same_cell(tmp_path: Path):
     written = cell(tmp_path, "method.rank=4", "method.alpha_policy=rslora", "seed=3")
     written.write_config()
@@ -114,6 +128,26 @@ def test_the_parts_of_a_mixture_are_read_back_wherever_they_lie(tmp_path: Path):
     written.write_config()
     read = Cell.load(written.id, cell(tmp_path).run)
     assert (read.id, read.run.data) == (written.id, written.run.data)
+
+
+def test_several_sets_of_metrics_are_read_back_as_they_were(tmp_path: Path):
+    sets = ("metrics=several", "+metrics@metrics.parts.x=e2e", "+metrics@metrics.parts.y=multirc")
+    written, other = (cell(tmp_path, *sets, f"metrics.parts.x.mteval={kind}") for kind in ("perl", "python"))
+    assert written.id != other.id
+    written.write_config()
+    read = Cell.load(written.id, cell(tmp_path).run)
+    assert (read.id, read.run.metrics) == (written.id, written.run.metrics)
+
+
+def test_other_words_in_a_lexicon_or_another_text_before_questions_make_another_cell(tmp_path: Path):
+    words, solved = tmp_path / "words.txt", tmp_path / "solved.txt"
+    asked = ("metrics=toxicity", f"metrics.lexicon={words}", "prompt=worked", f"prompt.path={solved}")
+    ids = []
+    for word, text in (("drat", "1 + 1 = 2"), ("blast", "1 + 1 = 2"), ("drat", "1 + 2 = 3"), ("drat", "1 + 1 = 2")):
+        words.write_text(word)
+        solved.write_text(text)
+        ids.append(grid_from([*SMALL, *asked]).cells[0].id)
+    assert ids[0] == ids[3] and len(set(ids)) == 3
 
 
 def test_a_config_of_a_schema_that_is_not_installed_is_refused(tmp_path: Path):

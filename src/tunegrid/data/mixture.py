@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tunegrid.config import require, schema
-from tunegrid.data import Data, Example, Splits
+from tunegrid.data import CopiedRows, Data, Example, Splits
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.draw import order
 from tunegrid.data.perturb import Perturbation, perturb
@@ -53,6 +53,8 @@ class Mixture(Data):
         for name, part in self.parts.items():
             if self.path is not None and getattr(part, "path", self) is None:
                 self.parts[name] = replace(part, path=_place(self.path, name))  # type: ignore[call-arg]
+        each = "be keep for a mixture, which may draw a row twice; set data.parts.NAME.copies"
+        require(self.copies is CopiedRows.keep, "data.copies", each, self.copies)
         for key, named in (("perturbed", [*self.perturbed]), ("scored", self.scored)):
             strange = [name for name in named if name not in self.parts]
             require(not strange, f"data.{key}", f"name parts ({', '.join(self.parts)})", ", ".join(strange))
@@ -75,7 +77,9 @@ class Mixture(Data):
     def splits(self) -> Splits:
         """Read every part and choose its rows; how many training rows a part gives is no matter of chance."""
         read = {name: part.splits() for name, part in self.parts.items()}
-        chosen = {name: _rendered(name, part, select(part, read[name])) for name, part in self.parts.items()}
+        chosen = {
+            name: _rendered(name, part, select(part, read[name], of_mixture=True)) for name, part in self.parts.items()
+        }
         sizes = {name: len(selection.train) for name, selection in chosen.items()}
         quotas = self.quotas(sizes)
         train = [row for name in self.parts for row in self._drawn(name, chosen[name].train, quotas[name])]
@@ -84,6 +88,7 @@ class Mixture(Data):
         test = [example for selection in scored for example in selection.test]
         test += [self._astray(name, e) for name in self.perturbed for e in chosen[name].test]
         notes = [f"{name}: {note}" for name, splits in read.items() for note in splits.notes]
+        notes += [f"{name}: {note}" for name, selection in chosen.items() for note in selection.notes]
         notes += [f"{name}: {quotas[name]} training rows drawn from {size}" for name, size in sizes.items()]
         return Splits(tuple(train), tuple(validation), tuple(test), tuple(notes))
 
@@ -102,6 +107,9 @@ class Mixture(Data):
         """Training rows of each part: `rows` in all, or as many as the capped parts have."""
         capped = {name: min(size, self.cap or size) for name, size in sizes.items()}
         rates = dict(self.weights) or {name: size ** (1 / self.temperature) for name, size in capped.items()}
+        rates = {name: rate if sizes[name] else 0.0 for name, rate in rates.items()}
+        if not any(rates.values()):
+            return dict.fromkeys(sizes, 0)
         total = self.rows or sum(capped.values())
         exact = {name: total * rate / sum(rates.values()) for name, rate in rates.items()}
         quotas = {name: int(rows) for name, rows in exact.items()}
@@ -134,7 +142,8 @@ def _rendered(task: str, part: Data, chosen: Selection) -> Selection:
     def pairs(rows: Sequence[Pair]) -> list[Pair]:
         return [(render(example), part.template.target_text(example.fields, answer)) for example, answer in rows]
 
-    return Selection(pairs(chosen.train), pairs(chosen.validation), [render(example) for example in chosen.test])
+    test = [render(example) for example in chosen.test]
+    return Selection(pairs(chosen.train), pairs(chosen.validation), test, chosen.notes)
 
 
 def _example(task: str, part: Data, example: Example) -> Example:

@@ -1,7 +1,7 @@
 """Reading a file of records by the end of its name."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from gzip import BadGzipFile
 from pathlib import Path
 
@@ -23,8 +23,11 @@ READERS: dict[str, Callable[[Path], Iterator[Record | Problem]]] = {
 }
 
 
-def read_records(path: Path) -> Iterator[Record | Problem]:
-    """Every record of a file, or what is wrong with it. Raises `DataError` for what concerns the file as a whole."""
+def read_records(path: Path, names: Sequence[str] = ()) -> Iterator[Record | Problem]:
+    """Every record of a file, or what is wrong with it. Raises `DataError` for what concerns the file as a whole.
+
+    `names` are those of the columns of a CSV or TSV file that does not begin with them.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file; correct the path")
     reader = READERS.get(kind(path))
@@ -32,7 +35,7 @@ def read_records(path: Path) -> Iterator[Record | Problem]:
         raise DataError(f"{path}: a file of no known kind; rename or convert it to one of {', '.join(READERS)}")
     found = False
     try:
-        for record in reader(path):
+        for record in read_delimited(path, names) if reader is read_delimited else reader(path):
             found = True
             yield record
     except (EOFError, BadGzipFile, zlib.error) as error:

@@ -97,8 +97,11 @@ class Records(Data):
         contents = [(part, [file_sha256(path) for path in paths]) for part, paths in located.items()]
         pinned = [] if located else [(part, repr(files)) for part, files in source.on_hub().items()]
         options = (self.validation_fraction, self.test_fraction, self.split_seed, self.on_error.value)
-        shape = json.dumps(plain(self.shape), sort_keys=True)
-        return hash_parts(("records", READER_VERSION, contents, pinned, options, shape))
+        shape = {name: value for name, value in plain(self.shape).items() if name != "names"}
+        names = (self.shape.names,) if self.shape.names else ()  # most files have them in their first line
+        return hash_parts(
+            ("records", READER_VERSION, contents, pinned, options, json.dumps(shape, sort_keys=True), *names)
+        )
 
     def _source(self) -> Source:
         return Source(self.path, self.repository, self.revision, self.files, self.hub_files, self.subset)
@@ -108,7 +111,7 @@ class Records(Data):
         answers: list[tuple[int, Answered]] = []
         form: RecordFormat | None = DeclaredFormat("declared columns", self.shape) if self.shape.declared else None
         seen: dict[str, int] = {}
-        for record in read_records(path):
+        for record in read_records(path, self.shape.names):
             if isinstance(record, Problem):
                 problems.append(record)
             elif self.shape.wanted(record.columns):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunegrid.data import Data, Example, Splits
+from tunegrid.data import CopiedRows, Data, Example, Splits
 from tunegrid.data.draw import order
+from tunegrid.data.uncopied import uncopied
 from tunegrid.errors import ConfigError, DataError
 
 Pair = tuple[Example, str]
@@ -18,18 +19,28 @@ class Selection:
     train: list[Pair]
     validation: list[Pair]
     test: list[Example]
+    notes: tuple[str, ...] = ()
+    """What was left out before the choice."""
 
 
-def select(data: Data, splits: Splits) -> Selection:
+def select(data: Data, splits: Splits, *, of_mixture: bool = False) -> Selection:
     """Choose `data.rows`, `data.validation_rows` and `data.test_rows` of the splits.
 
-    Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part.
+    Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part, which a part of a
+    mixture may have.
     """
-    train, validation = _pairs(splits.train), _pairs(splits.validation)
+    train, validation, notes = _pairs(splits.train), _pairs(splits.validation), []
+    if data.copies is CopiedRows.remove:
+        train, note = uncopied(data, train, splits.test)
+        notes.append(note)
+    for name, part in (("training", train), ("validation", validation), ("test", splits.test)):
+        if not part and not of_mixture:
+            raise DataError(f"the {name} part of the data is empty; give it at least one row")
     return Selection(
         [train[i] for i in _chosen(data, "rows", "training", len(train))],
         [validation[i] for i in _chosen(data, "validation_rows", "validation", len(validation))],
         [splits.test[i] for i in _chosen(data, "test_rows", "test", len(splits.test))],
+        tuple(notes),
     )
 
 
@@ -40,8 +51,6 @@ def _pairs(examples: Sequence[Example]) -> list[Pair]:
 def _chosen(data: Data, field: str, part: str, available: int) -> list[int]:
     """The chosen indices of 0 … available - 1, ascending."""
     wanted = getattr(data, field)
-    if available == 0:
-        raise DataError(f"the {part} part of the data is empty; give it at least one row")
     if wanted is None or wanted == available:
         return list(range(available))
     if wanted > available:

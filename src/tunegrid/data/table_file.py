@@ -1,7 +1,7 @@
 """Files of rows with named columns: CSV, TSV and parquet."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from tunegrid.errors import DataError
 _LONGEST_CELL = 10_000_000  # characters
 
 
-def read_delimited(path: Path) -> Iterator[Record | Problem]:
+def read_delimited(path: Path, names: Sequence[str] = ()) -> Iterator[Record | Problem]:
     """Rows of a `.csv` file, quoted as RFC 4180 says, or of a `.tsv` file, which has no quoting.
+
+    The first line has the columns' names, unless `names` are given.
 
     UTF-8 with or without BOM, LF or CRLF; rows without any text count as blank lines. Raises `DataError` for a header
     that cannot be used and where a file cannot be read on.
@@ -22,7 +24,7 @@ def read_delimited(path: Path) -> Iterator[Record | Problem]:
         reader = _reader(path, file)
         begin = 1
         try:
-            header = _header(path, next(reader, []))
+            header = _header(path, list(names) or next(reader, []))
             begin = reader.line_num + 1
             for cells in reader:
                 if any(cells) and len(cells) != len(header):

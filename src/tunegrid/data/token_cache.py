@@ -13,7 +13,7 @@ import numpy as np
 from tunegrid.data.token_rows import PreparedData, Question, TokenizedRows
 from tunegrid.model.cache import cache_folder, file_sha256
 
-FORMAT = 2
+FORMAT = 3
 """Goes up with any change to the files, so that old ones are never misread."""
 _ARRAYS = ("ids", "offsets", "prompt_lengths", "tasks")
 _MANIFEST = "manifest.json"

@@ -30,6 +30,7 @@ def find(data: Data, prompt: Prompt, model_identity: str) -> PreparedData | None
 
 def _note(data: Data, prompt: Prompt, model_identity: str) -> Path:
     source = [type(data).__name__, data.identity(), without("path", plain(data))]
-    parts = [FORMAT, source, [type(prompt).__name__, plain(prompt)], model_identity]
+    asked = [type(prompt).__name__, without("path", plain(prompt)), prompt.fingerprint()]
+    parts = [FORMAT, source, asked, model_identity]
     name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
     return default_folder() / "index" / name

@@ -82,6 +82,8 @@ class Question:
     """Their tokens, without the one that ends a completion."""
     gold: list[int] = field(default_factory=list)
     """Which of `choices` are right, by index."""
+    group: str | None = None
+    """What it belongs to, where the data have a column `group`."""
 
     def choice_lengths(self) -> np.ndarray:
         """(choices,) characters, blanks at the ends apart."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunegrid.config import plain, without
-from tunegrid.data import Data, Example, LongRows
+from tunegrid.data import GROUP, Data, Example, LongRows
 from tunegrid.data.copies_report import copies_report
 from tunegrid.data.selection import Pair, select
 from tunegrid.data.token_cache import FORMAT, default_folder, load, store
@@ -52,7 +52,7 @@ def identity(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt) -
         "format": FORMAT,
         "source": [type(data).__name__, data.identity()],
         "data": without("path", plain(data)),
-        "prompt": [type(prompt).__name__, plain(prompt)],
+        "prompt": [type(prompt).__name__, without("path", plain(prompt)), prompt.fingerprint()],
         "tokenizer": _tokenizer_content(tokenizer),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
@@ -85,7 +85,7 @@ def _tokenise(data: Data, tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, 
     train = writer.part("training", chosen.train)
     validation = writer.part("validation", chosen.validation)
     questions = writer.questions(chosen.test)
-    notes = [*splits.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
+    notes = [*splits.notes, *chosen.notes, *train.notes, *validation.notes, f"test: {len(questions)} instances"]
     notes += copies_report(data, chosen)
     return PreparedData(train.rows, validation.rows, questions, encoder.stop_ids, fingerprint, tuple(notes), tasks)
 
@@ -115,6 +115,7 @@ class _Writer:
                 several,
                 [next(ids)[: -len(self.encoder.stop)] for _ in several],
                 list(example.gold),
+                example.fields.get(GROUP),
             )
             for example, text, prompt_ids, several in zip(
                 examples, texts, _in_batches(self.encoder, texts, Side.prompt), choices, strict=True

@@ -30,8 +30,7 @@ def read_ranked(path: Path) -> list[Ranked]:
 
     Raises `DataError`.
     """
-    first = next(iter(read_records(path)))
-    if isinstance(first, Problem) or not {"choices", "log_likelihoods"} <= first.columns.keys():
+    if not _begins_with(path, "choices", "log_likelihoods"):
         return []
     likelihoods = _column(path, "log_likelihoods", _numbers, "a list of numbers, one for each choice")
     choices = read_text_lists(path, "choices")
@@ -45,6 +44,17 @@ def read_ranked(path: Path) -> list[Ranked]:
             )
         ranked.append(Ranked(np.array(own), np.array([len(text) for text in texts]), [right]))
     return ranked
+
+
+def read_groups(path: Path) -> list[str]:
+    """The `group` of each record; none where the first record lacks it. Raises `DataError`."""
+    return read_texts(path, "group") if _begins_with(path, "group") else []
+
+
+def _begins_with(path: Path, *keys: str) -> bool:
+    """Whether the first record has all of `keys`."""
+    first = next(iter(read_records(path)))
+    return not isinstance(first, Problem) and set(keys) <= first.columns.keys()
 
 
 def _column(path: Path, key: str, convert: Callable[[Any], T | None], wanted: str) -> list[T]:

@@ -15,13 +15,14 @@ def by_task(scores: Sequence[Score], tasks: Sequence[str | None]) -> list[Score]
     """Each of `scores` on the instances of one task alone, `tasks[i]` being instance i's; [] without tasks.
 
     Instances keep their statistics: what a metric learns from all references, such as CIDEr's frequencies, it has
-    learnt from those of every task.
+    learnt from those of every task. A task that a metric does not score is left out.
     """
     names = dict.fromkeys(task for task in tasks if task is not None)
     return [
         replace(score, name=f"{name}{SEPARATOR}{score.name}", statistics=score.statistics[_of(tasks, name)])
         for name in names
         for score in scores
+        if score.statistics[_of(tasks, name)].any()
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunegrid.config import schema
-from tunegrid.metrics import Metrics, Score, Unavailable, check_pairs, distinct, self_bleu
+from tunegrid.metrics import Metrics, Score, Unavailable, check_counts, distinct, self_bleu
 from tunegrid.metrics.tokenize_13a import tokenize
 
 
@@ -13,9 +13,12 @@ from tunegrid.metrics.tokenize_13a import tokenize
 class Diversity(Metrics):
     """distinct1, distinct2 and distinct3 (0 … 1, high: varied) and self_bleu (0 … 1, high: all alike)."""
 
+    def compares(self) -> bool:
+        return False
+
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Score `answers` against each other; `references` only have to pair up."""
-        check_pairs(answers, references)
+        check_counts(answers, references)
         tokens = [tokenize(answer) for answer in answers]
         return [
             *(Score(f"distinct{n}", distinct.statistics(tokens, n)) for n in (1, 2, 3)),

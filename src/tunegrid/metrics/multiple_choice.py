@@ -21,6 +21,9 @@ class MultipleChoice(Metrics):
     The probability of a choice is its likelihood over the sum of all of its question's.
     """
 
+    def compares(self) -> bool:
+        return False
+
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Nothing: a chosen text does not say how likely it was."""
         return []

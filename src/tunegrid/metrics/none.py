@@ -12,6 +12,9 @@ from tunegrid.metrics import Metrics, Score, Unavailable
 class NoMetrics(Metrics):
     """Scores nothing."""
 
+    def compares(self) -> bool:
+        return False
+
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Nothing."""
         return []

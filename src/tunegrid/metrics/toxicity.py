@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunegrid.config import require, schema
+from tunegrid.data.content_hash import hash_parts
 from tunegrid.errors import ConfigError
-from tunegrid.metrics import Metrics, Score, Unavailable, check_pairs, lexicon
+from tunegrid.metrics import Metrics, Score, Unavailable, check_counts, lexicon
 from tunegrid.metrics.encoder import check_name, load_encoder
 
 
@@ -30,9 +31,16 @@ class Toxicity(Metrics):
         if self.classifier is not None:
             check_name(self.classifier, "metrics.classifier")
 
+    def fingerprint(self) -> str | None:
+        """A hash of the lexicon's words."""
+        return None if self.lexicon is None else hash_parts(("lexicon", *lexicon.read_lexicon(Path(self.lexicon))))
+
+    def compares(self) -> bool:
+        return False
+
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[Score | Unavailable]:
         """Score `answers` alone; `references` only have to pair up."""
-        check_pairs(answers, references)
+        check_counts(answers, references)
         scores: list[Score | Unavailable] = []
         if self.lexicon is not None:
             scores.append(Score("lexicon_rate", lexicon.statistics(answers, lexicon.read_lexicon(Path(self.lexicon)))))

@@ -58,6 +58,10 @@ class Prompt(ABC):
     def turns(self, template: Template, example: Example) -> tuple[Turn, ...]:
         """Everything said before the answer; the last turn is not the assistant's."""
 
+    def fingerprint(self) -> str | None:
+        """A hash of the files that a prompt is made of; None: it is made of none. Raises `DataError`."""
+        return None
+
     def fitted(self, template: Template, train: Sequence[Example]) -> "Prompt":
         """The prompt with what it needs of the training examples; most need nothing."""
         return self

@@ -15,10 +15,10 @@ from tunegrid.cell.cell import Cell, lock
 from tunegrid.cell.provenance import commit, now, versions
 from tunegrid.cell.result import Cost, Failure, Result, Status
 from tunegrid.cell.start import begin
-from tunegrid.data.check import check
 from tunegrid.errors import DataError, UserError
 from tunegrid.interrupt import Interrupted
 from tunegrid.known_names import resolve_run
+from tunegrid.sweep.check_run import check_run
 from tunegrid.sweep.memory import described, free, out_of_memory, with_less
 from tunegrid.sweep.options import Retry
 from tunegrid.sweep.relay import KEPT_LINES
@@ -73,7 +73,7 @@ def run_job(config: DictConfig) -> None:
     else:
         run.sweep.retry = Retry.all  # who asks for one cell wants it run
         cells = [Cell.of(run)]
-        run.sampler.check(check(run.data).test)  # a broken data file is refused here, before torch is imported
+        check_run(run)  # a broken data file is refused here, before torch is imported
         run_cells(cells)
     failed = [cell for cell in cells if cell.status() is not Status.DONE]
     if failed:

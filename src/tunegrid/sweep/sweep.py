@@ -14,9 +14,9 @@ from tunegrid.cell.cell import Cell, is_locked, lock
 from tunegrid.cell.provenance import now
 from tunegrid.cell.result import Failure, Status
 from tunegrid.cell.start import offer
-from tunegrid.data.check import check
 from tunegrid.errors import UserError
 from tunegrid.interrupt import Interrupted
+from tunegrid.sweep.check_run import check_run
 from tunegrid.sweep.forecast import fitting_packs
 from tunegrid.sweep.grid import Grid, GridPoint
 from tunegrid.sweep.job import RETRIED, CellsBusy, CellsFailed, counted, is_due, record_unfinished, say, summary
@@ -90,10 +90,10 @@ def check_data(grid: Grid) -> None:
     """Read every data set of the grid once, so that a broken file is refused before anything runs."""
     seen: list[Any] = []
     for cell in grid.cells:
-        asked = (cell.config["data"], cell.config["sampler"])
+        asked = (cell.config["data"], cell.config["sampler"], cell.config["metrics"])
         if asked not in seen:
             seen.append(asked)
-            cell.run.sampler.check(check(cell.run.data).test)
+            check_run(cell.run)
 
 
 def launch(launcher: Launcher, packs: Sequence[PackPlan]) -> None:
