@@ -83,9 +83,9 @@ def event_of(columns: Mapping[str, Any]) -> Event:
     identifier = _text(columns, "id", "")
     named = f"id {identifier!r}: "
     prompt, response = _text(columns, "prompt", named), _text(columns, "response", named)
-    kind = columns.get("kind")
+    kind = str(columns.get("kind"))
     if kind not in Kind.__members__:
-        raise RecordError(f"{named}{unknown('kind', str(kind), list(Kind.__members__))}")
+        raise RecordError(f"{named}{unknown('kind', kind, list(Kind.__members__))}")
     if Kind[kind] is not Kind.adjusted:
         if columns.get("text") is not None:
             raise RecordError(f"{named}text: only kind=adjusted has one; leave it out, or change the kind")

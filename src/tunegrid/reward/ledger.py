@@ -29,14 +29,18 @@ class Ledger:
     """Ids, in the order of arrival."""
     _said: dict[Key, list[tuple[str, Said]]] = field(default_factory=dict)
 
-    def add(self, event: Event) -> None:
-        """Take an event in. Raises `RefusedError` where its id is taken or it contradicts one that stands."""
+    def check(self, event: Event) -> None:
+        """Raise `RefusedError` where an event's id is taken or it contradicts one that stands."""
         if event.id in self.events:
             raise RefusedError(f"id {event.id!r}: is taken by an earlier event; give each an id of its own")
         for said in event.said(self.worths):
             for other, before in reversed(self._said.get(said.key, [])):
                 if before.good is not said.good:
                     raise ContradictionError(event, other)
+
+    def add(self, event: Event) -> None:
+        """Take an event in. Raises as `check` does."""
+        self.check(event)
         self.events[event.id] = event
         self.standing[event.id] = None
         for said in event.said(self.worths):
