@@ -20,6 +20,7 @@ COMMANDS = (
     "verify",
     "export",
     "generate",
+    "feedback",
     "inspect",
     "data",
 )

@@ -2,21 +2,27 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from tunegrid.errors import ConfigError, DataError
 from tunegrid.model.byte_tokenizer import byte_tokenizer
 from tunegrid.reward import Reward
 from tunegrid.reward import entry_point as module
 from tunegrid.reward.entry_point import EntryPointReward
-from tunegrid.reward.feedback import Feedback, FeedbackTable, read_feedback
+from tunegrid.reward.event import Worths
+from tunegrid.reward.feedback import FeedbackTable, read_feedback
 from tunegrid.reward.lexicon import Lexicon, read_worths, worth
 from tunegrid.reward.none import NoReward
 from tunegrid.reward.rule import Rule
+
+CONF = Path(__file__).parents[2] / "conf"
 
 
 def judged(reward: Reward, prompt: str, *responses: str) -> list[float]:
@@ -36,8 +42,14 @@ def written(folder: Path, *records: dict[str, Any]) -> Path:
     return path
 
 
-def said(name: str, feedback: str, response: str = "yes") -> dict[str, Any]:
-    return {"id": name, "prompt": "Is it?", "response": response, "feedback": feedback}
+def said(name: str, kind: str, response: str = "yes", **more: str) -> dict[str, Any]:
+    return {"id": name, "prompt": "Is it?", "response": response, "kind": kind, **more}
+
+
+def worths() -> Worths:
+    """As they ship."""
+    values = OmegaConf.load(CONF / "reward" / "feedback.yaml").worths
+    return Worths(**OmegaConf.to_container(values))
 
 
 def test_a_rule_counts_matches_up_to_a_bound_and_words_beyond_a_length() -> None:
@@ -62,35 +74,52 @@ def test_a_lexicon_that_is_none_names_the_line(line: str, tmp_path: Path) -> Non
         read_worths(path)
 
 
-def test_feedback_is_worth_what_the_table_says() -> None:
-    assert {one.name: one.value for one in Feedback} == {
-        "correct": 1.0,
-        "inappropriate": -1.0,
-        "adjusted_to": 0.5,
-        "adjusted_from": -0.5,
-    }
+def test_what_is_said_is_worth_what_the_table_says(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        said("a", "correct", "one"),
+        said("b", "inappropriate", "two"),
+        said("c", "adjusted", "three", text="four"),
+        said("d", "adjusted", "two", text="one"),
+    )
+    table = FeedbackTable(path=str(path), unseen=-0.1, worths=worths())
+    assert judged(table, "Is it?", "one", "two", "three", "four", "five") == [0.75, -0.75, -0.5, 0.5, -0.1]
 
 
-def test_responses_are_looked_up_and_others_are_unseen(tmp_path: Path) -> None:
-    path = written(tmp_path, said("a", "correct"), said("b", "adjusted_from", "no"), said("c", "correct"))
-    assert judged(FeedbackTable(path=str(path), unseen=-0.1), "Is it?", "yes", "no", "maybe") == [1.0, -0.5, -0.1]
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"inappropriate": 1.0}, r"reward.worths.inappropriate must be below reward.worths.correct \(1.0\), got 1.0"),
+        ({"adjusted_from": 0.7}, r"reward.worths.adjusted_from must be below reward.worths.adjusted_to \(0.5\)"),
+        ({"correct": float("inf")}, r"reward.worths.correct must be a number, got inf"),
+    ],
+)
+def test_what_is_worse_is_worth_less(changed: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replace(worths(), **changed)
 
 
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        (said("a", "correct"), r":2: id: 'a' is also that of line 1; keep one"),
-        (said("b", "inappropriate"), r":2: id: 'b' contradicts 'a' on the same response; keep one"),
-        (said("b", "fine"), r":2: unknown feedback 'fine'"),
-        ({"id": "b", "prompt": "Is it?", "response": "", "feedback": "correct"}, r":2: response: missing or empty"),
-        ({"prompt": "Is it?", "response": "yes", "feedback": "correct"}, r":2: id: missing or empty"),
+        (said("a", "correct"), r":2: id 'a': is taken by an earlier event; give each an id of its own"),
+        (said("b", "inappropriate"), r":2: id 'b': contradicts 'a' on the same response; keep one"),
+        (said("b", "adjusted", "no", text="yes "), None),
+        (said("b", "adjusted", text="no"), r":2: id 'b': contradicts 'a' on the same response"),
+        (said("b", "fine"), r":2: id 'b': unknown kind 'fine'"),
+        (said("b", "adjusted"), r":2: id 'b': text: missing or empty; fill it in"),
+        (said("b", "adjusted", "no", text=" no"), r":2: id 'b': text: the response as it was; write another, or"),
+        (said("b", "correct", text="no"), r":2: id 'b': text: only kind=adjusted has one; leave it out, or"),
+        (said("b", "correct", ""), r":2: id 'b': response: missing or empty"),
+        ({"prompt": "Is it?", "response": "yes", "kind": "correct"}, r":2: id: missing or empty"),
     ],
 )
-def test_feedback_that_is_missing_double_or_contradictory_is_refused(
-    second: dict[str, Any], message: str, tmp_path: Path
+def test_feedback_that_is_missing_double_or_contradictory_is_refused_by_id(
+    second: dict[str, Any], message: str | None, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=message):
-        read_feedback(written(tmp_path, said("a", "correct"), second))
+    path = written(tmp_path, said("a", "correct"), second)
+    with nullcontext() if message is None else pytest.raises(DataError, match=message):
+        assert read_feedback(path, worths()).worth(("Is it?", "yes")) == 0.75
 
 
 def test_only_what_a_package_declares_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

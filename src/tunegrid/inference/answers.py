@@ -4,16 +4,14 @@ from collections.abc import Callable, Sequence
 
 from tunegrid.cell.cell import Cell
 from tunegrid.cell.integrity import ADAPTER
-from tunegrid.data import Example
 from tunegrid.errors import ConfigError
 from tunegrid.hardware.kernel_cache import bound_kernel_cache
 from tunegrid.hardware.machine import load_onto, set_threads
+from tunegrid.inference.prompt_text import fitted_prompt, prompt_text
 from tunegrid.inference.questions import Asked
 from tunegrid.method.virtual_tokens import positions
 from tunegrid.pack.pack import Member, Pack
-from tunegrid.prompt import Prompt
 from tunegrid.prompt.encoding import Encoder, Side
-from tunegrid.prompt.few_shot import FewShot
 from tunegrid.sampler import Decoder
 from tunegrid.sampler.decode import Job, decode_jobs
 
@@ -55,32 +53,12 @@ def _decoder(cell: Cell) -> Decoder:
 def _prompts(
     cells: Sequence[Cell], encoders: Sequence[Encoder], asked: Sequence[Asked], raw: bool
 ) -> list[tuple[int, list[int]]]:
-    prompts = [_fitted(cell) for cell in cells]
+    prompts = [fitted_prompt(cell) for cell in cells]
     texts = [
-        one.prompt if raw else _text(one.prompt, cells[one.cell], prompts[one.cell], encoders[one.cell])
+        one.prompt if raw else prompt_text(one.prompt, cells[one.cell], prompts[one.cell], encoders[one.cell])
         for one in asked
     ]
     return [(one.cell, encoders[one.cell].ids([text], Side.prompt)[0]) for one, text in zip(asked, texts, strict=True)]
-
-
-def _fitted(cell: Cell) -> Prompt:
-    """The cell's prompt; one with solved examples takes them from the cell's data."""
-    run = cell.run
-    return (
-        run.prompt.fitted(run.data.template, run.data.splits().train) if isinstance(run.prompt, FewShot) else run.prompt
-    )
-
-
-def _text(asked: str, cell: Cell, prompt: Prompt, encoder: Encoder) -> str:
-    template = cell.run.data.template
-    columns = template.columns()
-    if len(columns) != 1:
-        named = ", ".join(columns) or "none"
-        raise ConfigError(
-            f"cell {cell.id} ({cell.title}) has a template of {len(columns)} columns ({named}), and a prompt fills "
-            "one; write the whole prompt and give --raw"
-        )
-    return encoder.text(prompt.turns(template, Example("", {columns[0]: asked}, ())))
 
 
 def _check_room(cell: Cell, most: int, tokens: int) -> None:

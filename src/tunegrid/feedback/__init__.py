@@ -1,0 +1,1 @@
+"""A policy that goes on learning from what people say of its answers."""
