@@ -97,6 +97,7 @@ def _run(session: Session, given: Namespace, cell: Cell, settings: Feedback, pro
     with Progress([cell.title]) as progress:
         with progress.stage("preparing"):
             live = live_of(cell, settings, session, prompts, given.raw)
+            session.fits = live.wording.check
             step = live.resume()
             if arrivals is not None:
                 arrivals.start()

@@ -136,7 +136,7 @@ class Learner:
             text_loss = self._text_pass(fixed)
             row = {"loss": loss, "text_loss": text_loss, "grad_norm": self.state.clip()}
             if not torch.tensor(list(row.values())).isfinite().all():
-                break
+                return {"diverged": 1.0}
             self.optimizer.step()
             self.state.weights.publish()
             self.state.extra_steps += 1

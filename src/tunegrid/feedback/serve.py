@@ -17,6 +17,7 @@ from tunegrid.reward.ledger import RefusedError
 
 LARGEST_EVENT = 1_000_000
 """Bytes."""
+LIVE = web.AppKey("live", Live)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -41,12 +42,13 @@ def serve(live: Live, on: socket.socket) -> None:
 def application(live: Live, port: int) -> web.Application:
     """The page at `/`, what it shows at `/state` and `/answer`, and `/events`, which takes an event."""
     made = web.Application(middlewares=[_only_from_here(port)], client_max_size=LARGEST_EVENT)
+    made[LIVE] = live
     made.add_routes(
         [
             web.get("/", _page),
-            web.get("/state", lambda request: _state(live)),
-            web.post("/answer", lambda request: _answer(live)),
-            web.post("/events", lambda request: _event(live, request)),
+            web.get("/state", _state),
+            web.post("/answer", _answer),
+            web.post("/events", _event),
         ]
     )
     return made
@@ -75,23 +77,24 @@ async def _page(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/html")
 
 
-async def _state(live: Live) -> web.Response:
+async def _state(request: web.Request) -> web.Response:
+    live = request.app[LIVE]
     batch = live.learner.settings.batch_size
     return web.json_response({"title": live.title, "batch": batch, **live.session.counts(), "row": live.row})
 
 
-async def _answer(live: Live) -> web.Response:
+async def _answer(request: web.Request) -> web.Response:
     """The next answer; nothing while it is being drawn."""
     try:
-        return web.json_response(live.answers.popleft())
+        return web.json_response(request.app[LIVE].answers.popleft())
     except IndexError:
         return web.Response(status=204)
 
 
-async def _event(live: Live, request: web.Request) -> web.Response:
+async def _event(request: web.Request) -> web.Response:
     try:
         columns = read_object(await request.read())
-        new = await asyncio.to_thread(live.session.accept, columns)
+        new = await asyncio.to_thread(request.app[LIVE].session.accept, columns)
     except RefusedError as error:
         return _refusal(409, str(error))
     except UserError as error:

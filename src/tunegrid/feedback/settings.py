@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
-from tunegrid.config import register_components, require, resolve, schema
+from tunegrid.config import leaves, register_components, require, resolve, schema
+from tunegrid.errors import ConfigError, unknown
 from tunegrid.hardware import Hardware
-from tunegrid.known_names import refuse_added_keys
 from tunegrid.reward.feedback import FeedbackTable
+
+GROUPS = ("reward", "hardware")
+"""The config groups that the settings have options of."""
 
 
 @schema(None, "feedback")
@@ -60,11 +64,13 @@ class Feedback:
 
 
 def settings_from(overrides: Sequence[str]) -> Feedback:
-    """What conf/feedback.yaml and the overrides compose."""
-    register_components(("reward", "hardware"))
+    """What conf/feedback.yaml and the overrides compose. Raises `ConfigError` for a key that it does not have."""
+    register_components(GROUPS)
     GlobalHydra.instance().clear()
     with initialize_config_module("tunegrid.conf", job_name="tunegrid", version_base="1.3"):
-        config = compose("feedback", list(overrides))
-    refuse_added_keys(config)
-    settings: Feedback = resolve(config)
+        known = [key for key, _ in leaves(OmegaConf.to_container(compose("feedback")))]
+        for key in (override.partition("=")[0].lstrip("+~") for override in overrides):
+            if key not in (*known, *GROUPS):
+                raise ConfigError(unknown("key", key, known))
+        settings: Feedback = resolve(compose("feedback", list(overrides)))
     return settings

@@ -182,13 +182,13 @@ class Exact:
     """Probability of all responses together."""
 
 
-def exact(policy: Tensor, reference: Tensor, coefficient: float) -> Exact:
+def exact(policy: Tensor, reference: Tensor, coefficient: float, rewards: Tensor = REWARDS) -> Exact:
     """Of log-probabilities (9331, 5): E[R], KL and the share of J* − J_ref, J* = β log Σ π_ref(y) exp(R(y) / β)."""
     log_p, log_ref = policy.sum(1), reference.sum(1)
     p = log_p.exp()
-    reward, kl = float(p @ REWARDS), float(p @ (log_p - log_ref))
-    best = coefficient * float((log_ref + REWARDS / coefficient).logsumexp(0))
-    start = float(log_ref.exp() @ REWARDS)
+    reward, kl = float(p @ rewards), float(p @ (log_p - log_ref))
+    best = coefficient * float((log_ref + rewards / coefficient).logsumexp(0))
+    start = float(log_ref.exp() @ rewards)
     return Exact(reward, kl, (reward - coefficient * kl - start) / (best - start), float(p.sum()))
 
 
