@@ -31,7 +31,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, cells: list[CellRecord], root: Path) 
         yield None, OmegaConf.create({"hydra": {"sweeper": {}, "overrides": {"task": overrides}}})
 
     monkeypatch.setattr("tunegrid.sweep.grid.composed", composed)
-    monkeypatch.setattr("tunegrid.sweep.grid.compose_grid", lambda *_: SimpleNamespace(cells=grid, run=run))
+    monkeypatch.setattr("tunegrid.sweep.stages.Chain", lambda *_: SimpleNamespace(shown=lambda: grid, run=run))
     return calls
 
 

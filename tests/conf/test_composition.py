@@ -44,6 +44,7 @@ REQUIRED = {
     "reward/model": ["objective=ppo", "reward.cell=nowhere"],
     "reward/entry_point": ["objective=ppo", "reward.name=nothing"],
     "model/hub": ["model.id=owner/name"],
+    "model/cell": ["model.cell=nowhere"],
     "model/local": ["model.path=nowhere"],
     "model/embedded": ["model.package=p", "model.file=f", "model.fallback.id=owner/name"],
 }

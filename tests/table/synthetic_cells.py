@@ -34,6 +34,7 @@ SPEC = TableSpec(
     figure=FigureSpec(x="method.rank", y="ROUGE_L"),
     choose=None,
     protocol=[],
+    stages=[],
 )
 
 

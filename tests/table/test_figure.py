@@ -90,9 +90,22 @@ def test_the_front_is_what_nothing_cheaper_matches() -> None:
     assert sorted(set(front)) == sorted({(c, g) for c, g in points} - beaten)
 
 
-def test_an_unknown_cost_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"table\.figure\.x: unknown cost 'parameters'"):
-        replace(SPEC, figure=FigureSpec(x="cost.parameters", y="ROUGE_L"))
+def test_against_a_score_each_row_is_at_its_own() -> None:
+    spec = replace(SPEC, figure=FigureSpec(x="score.ROUGE_L", y="ROUGE_L"))
+    made = build_table("demo", spec, sweep({None: 0.5, 1: 0.6, 4: 0.7}, 2), None, "")
+    column = made.column("ROUGE_L")
+    for head, entry in zip(made.rows, column.entries, strict=True):
+        assert head.x == (None if head.is_base else pytest.approx(entry.value / column.scale))
+    assert ">Pareto front<" in to_svg(made, "ROUGE_L")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [("cost.parameters", r"unknown cost 'parameters'"), ("score.parameters", r"unknown metric 'parameters'")],
+)
+def test_an_unknown_cost_or_score_is_refused(x: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"table\.figure\.x: {message}"):
+        replace(SPEC, figure=FigureSpec(x=x, y="ROUGE_L"))
 
 
 def test_many_places_get_plain_numbers():

@@ -6,7 +6,9 @@ from tunegrid.table.spec import FigureSpec, TableSpec
 
 def spec(columns: list[str], row: object = "method.rank", y: str = "BLEU") -> TableSpec:
     figure = FigureSpec(x="method.rank", y=y)
-    return TableSpec(title="T", row=row, columns=columns, published=None, figure=figure, choose=None, protocol=[])
+    return TableSpec(
+        title="T", row=row, columns=columns, published=None, figure=figure, choose=None, protocol=[], stages=[]
+    )
 
 
 @pytest.mark.parametrize(

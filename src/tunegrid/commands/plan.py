@@ -22,10 +22,11 @@ from tunegrid.search.trials import Search
 from tunegrid.sweep.forecast import GB, Engine, Forecasts
 from tunegrid.sweep.forecast_memory import PARTS, PackMemory
 from tunegrid.sweep.forecast_time import PackTime, finished_cells
-from tunegrid.sweep.grid import Grid, arguments_of, compose_grid, composed
+from tunegrid.sweep.grid import Grid, arguments_of, composed
 from tunegrid.sweep.job import counted, seems_due
 from tunegrid.sweep.packing import PackPlan, plan_packs
 from tunegrid.sweep.probe import probe
+from tunegrid.sweep.stages import Chain
 
 PROBE = "--probe"
 USAGE = """usage: tunegrid plan [--probe] [-m] [--config-dir DIR] OVERRIDES
@@ -71,12 +72,13 @@ class Plan:
 
 
 def plan_grid(loader: ConfigLoader, master: DictConfig) -> Plan:
-    """What a sweep of the grid would run."""
-    grid, forecasts = compose_grid(loader, master, arguments_of(master)), Forecasts(Engine.of(master.hydra.launcher))
+    """What a sweep of the grid would run; of a chain, of the first stage that is not done."""
+    chain, forecasts = Chain(loader, master, arguments_of(master)), Forecasts(Engine.of(master.hydra.launcher))
+    grid = chain.grid(chain.begun()[-1])
     due = [point for point in grid.points if seems_due(point.cell)]
     packs = forecasts.packs(due)
     return Plan(
-        contents=cell_lines(grid, packs),
+        contents=[*stages_before(chain), *cell_lines(grid, packs), *stages_behind(chain)],
         totals=[totals(grid, len(due), packs)],
         packs=packs,
         batches=1,
@@ -98,6 +100,20 @@ def plan_search(loader: ConfigLoader, master: DictConfig) -> Plan:
         forecasts=search.forecasts,
         output_root=Path(search.run.output_root),
     )
+
+
+def stages_before(chain: Chain) -> list[str]:
+    """A line for each stage of a chain that is done, and one for that whose cells follow."""
+    *done, current = chain.begun()
+    lines = [f"stage {name}: {counted(len(chain.grid(name).points), 'cell')}, finished" for name in done]
+    return lines if current is None else [*lines, f"stage {current}:"]
+
+
+def stages_behind(chain: Chain) -> list[str]:
+    """A line for each stage of a chain whose cells are not known yet."""
+    known = len(chain.begun())
+    pairs = zip(chain.names[known - 1 :], chain.names[known:], strict=False)
+    return [f"stage {name}: {counted(chain.size(name), 'cell')}, known when {before} is done" for before, name in pairs]
 
 
 def cell_lines(grid: Grid, packs: Sequence[PackPlan]) -> list[str]:

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--format: {unknown('format', given.format, FORMATS)}")
 
     from tunegrid.search.options import is_search
-    from tunegrid.sweep.grid import arguments_of, compose_grid, composed
+    from tunegrid.sweep.grid import arguments_of, composed
+    from tunegrid.sweep.stages import Chain
 
     overrides = [f"experiments={given.experiment}", *given.overrides]
     command = " ".join(["tunegrid", *overrides])
@@ -48,8 +49,9 @@ def main(arguments: Sequence[str]) -> int:
             search = Search(loader, master, arguments_of(master))
             run, table = search.run, search_table(search, command)
         else:
-            grid = compose_grid(loader, master, arguments_of(master))
-            run, table = grid.run, table_of(grid.run.name, load_cells(grid.cells), grid.run.table, command)
+            chain = Chain(loader, master, arguments_of(master))
+            run = chain.run
+            table = table_of(run.name, load_cells(chain.shown()), run.table, command)
     if given.format is None:
         show(table, run.table, Path(run.output_root))
     else:

@@ -5,10 +5,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import torch
-from torch.nn import Module
 from transformers import PreTrainedModel
 
 from tunegrid.adaptation import UnmergeableError
@@ -17,18 +15,11 @@ from tunegrid.cell.cell import Cell
 from tunegrid.cell.integrity import ADAPTER
 from tunegrid.cell.result import Result
 from tunegrid.export.card import CARD, model_card
+from tunegrid.export.merging import merged_model
 from tunegrid.model.split_attention import fuse
 
-TOLERANCE = 1e-4
-"""Largest difference of a logit in float32, relative to the largest logit where that is above 1."""
 WEIGHT_TOLERANCE = 1e-6
 """Largest difference of a weight in float32 after unmerging, relative to the largest of its tensor."""
-PROBE = 16
-"""Tokens of the row on which merged and unmerged logits are compared."""
-
-
-class UnequalError(RuntimeError):
-    """The merged model does not answer as the unmerged one."""
 
 
 def export(cell: Cell, result: Result, to: Path, merge: bool, licence: str | None) -> float | None:
@@ -57,16 +48,10 @@ def _scratch(to: Path) -> Iterator[Path]:
 
 
 def _write_merged(cell: Cell, folder: Path) -> float:
-    adaptation = cell.run.method.adaptation()
-    adapted = adaptation.load(fuse(cell.run.model.load("float32")), cell.path(ADAPTER)).eval()
-    before = _logits(adapted)
-    merged = adaptation.merged(adapted).eval()
-    difference = (_logits(merged) - before).abs().max() / before.abs().max().clamp(min=1)
-    if difference > TOLERANCE:
-        raise UnequalError(f"merging changed a logit by {float(difference):.1e} of the largest, not below {TOLERANCE}")
-    merged.save_pretrained(folder)
+    model, difference = merged_model(cell)
+    model.save_pretrained(folder)
     cell.run.model.load_tokenizer().save_pretrained(folder)
-    return float(difference)
+    return difference
 
 
 def unmerge(cell: Cell, merged: Path, to: Path) -> float:
@@ -96,11 +81,3 @@ def _largest_difference(base: PreTrainedModel, found: PreTrainedModel) -> float:
         float((weight - other[name]).abs().max() / weight.abs().max().clamp(min=1e-30))
         for name, weight in base.state_dict().items()
     )
-
-
-@torch.no_grad()
-def _logits(model: Module) -> torch.Tensor:
-    ids = torch.arange(1, PROBE + 1)[None]
-    decoder = cast(PreTrainedModel, model).config.is_encoder_decoder
-    logits: torch.Tensor = model(input_ids=ids, **({"decoder_input_ids": ids} if decoder else {})).logits
-    return logits[:, -PROBE:]

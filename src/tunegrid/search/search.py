@@ -120,7 +120,7 @@ def finish(search: Search) -> None:
     grid = search.grid()
     if ranked(trials, search.options):
         print_table(search, "the same command again")
-        mirror_table(grid)
+        mirror_table(grid.run, grid.cells)
     broken = {outcome.record.id for outcome in trials if outcome.is_broken}
     failed = [cell for cell in grid.cells if cell.id in broken]
     if failed:

@@ -150,3 +150,5 @@ class Search:
             raise ConfigError(f"table.columns must contain hydra.sweeper.target ({target}), got {', '.join(columns)}")
         if self.run.sweep.baselines:
             raise ConfigError("sweep.baselines: a search has none; leave them out, or run them as a grid")
+        if self.run.sweep.stages:
+            raise ConfigError("sweep.stages: a search has none; leave them out, or run them as a grid")

@@ -20,9 +20,10 @@ from tunegrid.config import register_components
 from tunegrid.errors import ConfigError
 from tunegrid.known_names import resolve_run
 from tunegrid.mistakes import explain, is_mistake
-from tunegrid.sweep.override_grid import Overrides, PointOverrides, override_grid
+from tunegrid.sweep.override_grid import Overrides, PointOverrides
 
 if TYPE_CHECKING:
+    from tunegrid.model import Model
     from tunegrid.run import Run
 
 
@@ -53,25 +54,29 @@ class Grid:
         return self.points[-1].cell.run
 
 
-def compose_grid(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Grid:
+def compose_points(composer: "Composer", points: Sequence[PointOverrides]) -> Grid:
     """Compose and resolve every cell of a grid. Raises `ConfigError` naming the overrides of the first bad cell."""
-    parameters = master.hydra.sweeper.get("params") or {}
-    lists = override_grid(loader, parameters, arguments, master.sweep.baselines)
-    composer = Composer(loader, master)
-    points: dict[str, GridPoint] = {}
+    found: dict[str, GridPoint] = {}
     duplicates = []
-    for overrides in lists:
-        try:
+    for overrides in points:
+        with naming(overrides, len(points)):
             cell = composer.cell(overrides)
-        except Exception as error:
-            if len(lists) == 1 or not is_mistake(error):
-                raise
-            raise ConfigError(f"{explain(error, overrides.all)} [cell: {' '.join(overrides.all)}]") from error
-        if cell.id in points:
+        if cell.id in found:
             duplicates.append(overrides.all)
         else:
-            points[cell.id] = GridPoint(cell, overrides.all)
-    return Grid(tuple(points.values()), tuple(duplicates))
+            found[cell.id] = GridPoint(cell, overrides.all)
+    return Grid(tuple(found.values()), tuple(duplicates))
+
+
+@contextmanager
+def naming(overrides: PointOverrides, points: int) -> Iterator[None]:
+    """Say of a mistake inside the block which of several points has it."""
+    try:
+        yield
+    except Exception as error:
+        if points == 1 or not is_mistake(error):
+            raise
+        raise ConfigError(f"{explain(error, overrides.all)} [cell: {' '.join(overrides.all)}]") from error
 
 
 class Composer:
@@ -82,16 +87,22 @@ class Composer:
         self._master = master
         self._parser = OverridesParser.create(config_loader=loader)
         self._configs: dict[Overrides, DictConfig] = {}
-        self._fingerprints = Fingerprints()
+        self.fingerprints = Fingerprints()
 
     def cell(self, overrides: PointOverrides) -> Cell:
         """One cell, with every check of its components done."""
+        return Cell.of(self.run(overrides), self.fingerprints)
+
+    def run(self, overrides: PointOverrides, model: "Model | None" = None) -> "Run":
+        """What one cell runs, with every check that needs no files; `model` in place of one that is not there yet."""
         config = copy.deepcopy(self._config(overrides.fixed))
         for override in self._parser.parse_overrides(list(overrides.values)):
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        if model is not None:
+            config.model = model
         run = resolve_run(config)
         run.method.check(run.model)
-        return Cell.of(run, self._fingerprints)
+        return run
 
     def _config(self, overrides: Overrides) -> DictConfig:
         if overrides not in self._configs:
@@ -139,15 +150,16 @@ def composed(overrides: Sequence[str]) -> Iterator[tuple[ConfigLoader, DictConfi
 
 
 def grid_from(overrides: Sequence[str]) -> Grid:
-    """The grid that `tunegrid -m OVERRIDES` would run; of a search, the trials so far."""
+    """The grid that `tunegrid -m OVERRIDES` would run; of a search or a chain, as much of it as is known."""
     from tunegrid.search.options import is_search
+    from tunegrid.sweep.stages import Chain
 
     with composed(overrides) as (loader, master):
         if is_search(master):
             from tunegrid.search.trials import Search
 
             return Search(loader, master, arguments_of(master)).grid()
-        return compose_grid(loader, master, arguments_of(master))
+        return Chain(loader, master, arguments_of(master)).known()
 
 
 def arguments_of(master: DictConfig) -> list[str]:

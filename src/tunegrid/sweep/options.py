@@ -41,6 +41,9 @@ class Sweep:
     """A pack that runs for longer is stopped, as after a signal, and recorded as failed; null: no limit."""
     baselines: list[str]
     """Extra cells, each given as overrides with spaces between, for example `method=base`."""
+    stages: dict[str, list[str]]
+    """A chain: grids that run one after another, by name, each as overrides with spaces between. In a value,
+    `stage:NAME` is the folder of that earlier stage's cell which agrees in all that both vary. Empty: one grid."""
     cells: list[str]
     """Ids of the cells of the pack that this process runs; filled in by the sweeper."""
 
@@ -48,5 +51,10 @@ class Sweep:
         require(self.max_pack >= 1, "sweep.max_pack", "be at least 1", self.max_pack)
         memory = self.memory_limit_gb
         require(memory is None or memory > 0, "sweep.memory_limit_gb", "be above 0 or null", memory)
+        bare = not (self.stages and self.baselines)
+        require(bare, "sweep.baselines", "be empty beside sweep.stages: a stage has several grids", self.baselines)
+        for name, grids in self.stages.items():
+            require(name.isidentifier(), "sweep.stages", "have names of letters, digits and underscores", name)
+            require(bool(grids), f"sweep.stages.{name}", "have at least one grid", grids)
         limit = self.time_limit_s
         require(limit is None or limit > 0, "sweep.time_limit_s", "be above 0 or null", limit)

@@ -49,14 +49,32 @@ def override_grid(
     `arguments` (the command line) win over `parameters` (the experiment's). A baseline keeps what is fixed for the
     whole grid, except what it replaces and what lies beneath an option it replaces.
     """
-    axes = _axes(loader, [*(f"{key}={value}" for key, value in parameters.items()), *arguments])
+    axes = _axes(loader, _joined(parameters, arguments))
+    return _beside(loader, [axis for axis in axes if not axis.swept], baselines) + _product(axes)
+
+
+def stage_grid(
+    loader: ConfigLoader, parameters: Mapping[str, str], arguments: Sequence[str], grids: Sequence[str]
+) -> list[PointOverrides]:
+    """The overrides of every point of a stage, which is one or several grids, each given as overrides with blanks.
+
+    Each keeps what is fixed and what varies for the whole sweep, except what it replaces and what lies beneath an
+    option it replaces; its own last axis varies fastest.
+    """
+    return _beside(loader, _axes(loader, _joined(parameters, arguments)), grids)
+
+
+def _joined(parameters: Mapping[str, str], arguments: Sequence[str]) -> list[str]:
+    return [*(f"{key}={value}" for key, value in parameters.items()), *arguments]
+
+
+def _beside(loader: ConfigLoader, axes: Sequence[Axis], grids: Sequence[str]) -> list[PointOverrides]:
+    """The points of grids of their own, each with those of `axes` that it does not replace."""
     points: list[PointOverrides] = []
-    fixed = [axis for axis in axes if not axis.swept]
-    for baseline in baselines:
-        own = _axes(loader, baseline.split())
-        kept = [axis for axis in fixed if not _replaced(axis.key, own)]
-        points += _product([*kept, *own])
-    return points + _product(axes)
+    for grid in grids:
+        own = _axes(loader, grid.split())
+        points += _product([*(axis for axis in axes if not _replaced(axis.key, own)), *own])
+    return points
 
 
 def _axes(loader: ConfigLoader, overrides: Sequence[str]) -> list[Axis]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
@@ -18,40 +18,63 @@ from tunegrid.data.check import check
 from tunegrid.errors import UserError
 from tunegrid.interrupt import Interrupted
 from tunegrid.sweep.forecast import fitting_packs
-from tunegrid.sweep.grid import Grid, GridPoint, compose_grid
+from tunegrid.sweep.grid import Grid, GridPoint
 from tunegrid.sweep.job import RETRIED, CellsBusy, CellsFailed, counted, is_due, record_unfinished, say, summary
 from tunegrid.sweep.options import Retry
 from tunegrid.sweep.packing import PackPlan
 from tunegrid.sweep.packs_first import packs_first
+from tunegrid.sweep.stages import Chain
 from tunegrid.sweep.supervise import forget_unstarted
 from tunegrid.tracker import RunInfo
 from tunegrid.tracker.mirrored import has_reached
 from tunegrid.tracker.process import MirrorProcess
+
+if TYPE_CHECKING:
+    from tunegrid.run import Run
 
 WAIT_S = 1.0
 """Between two looks at packs that another process is running."""
 
 
 def sweep(loader: ConfigLoader, master: DictConfig, launcher: Launcher, arguments: Sequence[str]) -> None:
-    """Run a whole grid. Raises `CellsFailed` if a cell is not done at the end, `UserError` before anything has run."""
-    grid = compose_grid(loader, master, arguments)
+    """Run a whole grid, or the grids of a chain one after another.
+
+    Raises `CellsFailed` if a cell is not done at the end, `UserError` before anything has run.
+    """
+    chain, ran = Chain(loader, master, arguments), False
+    for name in chain.names:
+        grid = chain.grid(name)
+        ran |= run_grid(grid, master, launcher, name)
+        if name != chain.names[-1] and not chain.is_done(name):
+            raise CellsFailed(f"{not_done(grid)}; the chain ends at stage {name}")
+    try:
+        print_table(chain.run, chain.shown())
+    except DiskFullError as error:
+        if chain.is_done(chain.names[-1]):
+            raise
+        say(str(error))
+    if ran:
+        mirror_table(chain.run, chain.shown())
+    if not chain.is_done(chain.names[-1]):
+        raise CellsFailed(not_done(grid))
+
+
+def run_grid(grid: Grid, master: DictConfig, launcher: Launcher, stage: str | None) -> bool:
+    """Run what of a grid is due; says whether there was anything."""
     check_data(grid)
     due = [point for point in grid.points if is_due(point.cell)]
     packs = fitting_packs(due, master.hydra.launcher)
-    say(f"{counted(len(grid.points), 'cell')}, {_skipped(grid, due)}; {counted(len(packs), 'pack')} to run")
+    begin = "" if stage is None else f"stage {stage}: "
+    say(f"{begin}{counted(len(grid.points), 'cell')}, {_skipped(grid, due)}; {counted(len(packs), 'pack')} to run")
     if packs:
         launch(launcher, packs)
+    return bool(packs)
+
+
+def not_done(grid: Grid) -> str:
+    """A line for each cell of the grid that is not done, and how many that are."""
     failed = [cell for cell in grid.cells if cell.status() is not Status.DONE]
-    try:
-        print_table(grid)
-    except DiskFullError as error:
-        if not failed:
-            raise
-        say(str(error))
-    if packs:
-        mirror_table(grid)
-    if failed:
-        raise CellsFailed(f"{summary(failed)}\n{len(failed)} of {counted(len(grid.points), 'cell')} not done")
+    return f"{summary(failed)}\n{len(failed)} of {counted(len(grid.points), 'cell')} not done"
 
 
 def _skipped(grid: Grid, due: Sequence[GridPoint]) -> str:
@@ -145,17 +168,16 @@ def _record(cells: Sequence[Cell], started: str, error: Exception) -> None:
         say(summary(recorded))
 
 
-def print_table(grid: Grid) -> None:
-    """Print the grid's table and write it under `<output_root>/<name>/`."""
+def print_table(run: "Run", cells: Sequence[Cell]) -> None:
+    """Print the sweep's table and write it under `<output_root>/<name>/`."""
     from tunegrid.table import report
 
-    report(grid.run.name, grid.cells, grid.run.table, Path(grid.run.output_root))
+    report(run.name, cells, run.table, Path(run.output_root))
 
 
-def mirror_table(grid: Grid) -> None:
+def mirror_table(run: "Run", cells: Sequence[Cell]) -> None:
     """Give the table's files to the tracker, as a run of their own in the sweep's group, if its cells got through."""
-    tracker = grid.run.tracker
-    if any(has_reached(cell.folder, tracker.destination) for cell in grid.cells):
-        mirror = MirrorProcess(tracker, [RunInfo.of_table(grid.run)])
+    if any(has_reached(cell.folder, run.tracker.destination) for cell in cells):
+        mirror = MirrorProcess(run.tracker, [RunInfo.of_table(run)])
         mirror.start()
         mirror.close()

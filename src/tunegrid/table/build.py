@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tunegrid.table.notes import missing_lines, table_notes
 from tunegrid.table.protocol import build_protocol, row_differences
 from tunegrid.table.published import Published
 from tunegrid.table.rows import Row, group_rows, result_settings
-from tunegrid.table.spec import COST, TableSpec
+from tunegrid.table.spec import COST, SCORE, TableSpec
 from tunegrid.table.student import CONFIDENCE
 from tunegrid.table.uncertainty import Column, Repeats, estimate_column
 
@@ -94,7 +95,7 @@ def build_table(
 
 def _head(row: Row, x_key: str, differing: Sequence[str]) -> RowHead:
     cost = _mean_cost([cell.cost for cell in row.done])
-    x = getattr(cost, x_key.removeprefix(COST)) if x_key.startswith(COST) else setting(row.cells[0].config, x_key)
+    x = _place_along(row, cost, x_key)
     number = x if isinstance(x, int | float) and not isinstance(x, bool) and not row.is_base else None
     return RowHead(
         label=row.label,
@@ -105,6 +106,16 @@ def _head(row: Row, x_key: str, differing: Sequence[str]) -> RowHead:
         cost=cost,
         differing=row_differences(row, differing),
     )
+
+
+def _place_along(row: Row, cost: Cost, x_key: str) -> Any:
+    """Where the row is on the horizontal axis."""
+    if x_key.startswith(COST):
+        return getattr(cost, x_key.removeprefix(COST))
+    if x_key.startswith(SCORE):
+        scores = [score for cell in row.done if (score := cell.score(x_key.removeprefix(SCORE))) is not None]
+        return sum(scores) / len(scores) if scores else None
+    return setting(row.cells[0].config, x_key)
 
 
 def _mean_cost(costs: Sequence[Cost]) -> Cost:

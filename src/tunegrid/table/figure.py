@@ -18,7 +18,7 @@ from tunegrid.table.layout import number, row_heading, short_key
 from tunegrid.table.model import ScoreColumn, Table
 from tunegrid.table.palette import PALETTE
 from tunegrid.table.point_names import Named, name_points
-from tunegrid.table.spec import COST
+from tunegrid.table.spec import COST, SCORE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def _draw(table: Table, column: ScoreColumn, is_titled: bool = True) -> "Figure"
 def _draw_curves(axes: "Axes", table: Table, column: ScoreColumn) -> None:
     points = _points(table, column)
     _draw_published(axes, table, column)
-    if table.x_key.startswith(COST):
+    if table.x_key.startswith((COST, SCORE)):
         _draw_front(axes, points, column)
     else:
         for index, series in enumerate(dict.fromkeys(point.series for point in points)):
@@ -197,7 +197,7 @@ def _draw_base(axes: "Axes", table: Table, column: ScoreColumn) -> None:
 def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]) -> None:
     from matplotlib.ticker import EngFormatter, FuncFormatter, NullLocator
 
-    is_log, is_cost = _is_geometric(places), table.x_key.startswith(COST)
+    is_log, is_cost = _is_geometric(places), table.x_key.startswith((COST, SCORE))
     if is_cost:
         axes.set_xscale("log" if is_log else "linear")
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))

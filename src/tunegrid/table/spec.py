@@ -13,6 +13,8 @@ VALIDATION = ("val_loss", "perplexity")
 COSTS = tuple(field.name for field in fields(Cost))
 COST = "cost."
 """What a figure's x begins with where it is a cost."""
+SCORE = "score."
+"""What it begins with where it is a score, which is then what the other is paid for with, as a KL is."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -33,12 +35,13 @@ class ChoiceSpec:
 class FigureSpec:
     """What the figure of a score is.
 
-    Curves over a config key; against a cost, points and the front of the best; a heat map over both row keys of a table
-    that has two, where `x` is one of them.
+    Curves over a config key; against a cost or a score, points and the front of the best; a heat map over both row keys
+    of a table that has two, where `x` is one of them.
     """
 
     x: str
-    """The config key along the horizontal axis, for example `method.rank`, or `cost.` and a cost of result.json."""
+    """The config key along the horizontal axis, for example `method.rank`, `cost.` and a cost of result.json, or
+    `score.` and a score of which less is better."""
     y: str
     """The score, one of the table's columns; in a heat map the colour."""
 
@@ -62,6 +65,8 @@ class TableSpec:
     """null: every value of every setting has a row of its own."""
     protocol: list[str]
     """Short lines on how the numbers were made that the config does not say."""
+    stages: list[str]
+    """The stages of a chain whose cells make the rows; empty: the last."""
 
     def __post_init__(self) -> None:
         """Refuse an empty table and a figure of a score that is not in it."""
@@ -79,6 +84,9 @@ class TableSpec:
             cost = self.figure.x.removeprefix(COST)
             if cost != self.figure.x and cost not in COSTS:
                 raise ConfigError(f"table.figure.x: {unknown('cost', cost, COSTS)}")
+            score = self.figure.x.removeprefix(SCORE)
+            if score != self.figure.x and metric_of(score) not in MEASURES:
+                raise ConfigError(f"table.figure.x: {unknown('metric', score, MEASURES)}")
 
     @property
     def row_keys(self) -> tuple[str, ...]:
