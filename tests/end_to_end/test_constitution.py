@@ -40,4 +40,4 @@ def test_a_model_learns_from_its_own_revisions_and_is_compared_with_what_it_was(
     for cell in found["sft"]:
         assert {"answer_score", "refused_unsafe", "refused_safe"} <= cell["scores"].keys()
     assert "base (untrained)" in shown and "refused_safe" in shown
-    assert "4 finished" in ran(tmp_path) or "0 packs to run" in ran(tmp_path)
+    assert ran(tmp_path).count("; 0 packs to run") == 3
