@@ -45,6 +45,7 @@ def test_what_is_left_out_and_what_is_there_twice_is_counted(preview):
     assert "training: 10 rows over 5 tokens left out" in out  # two figures and a mark
     assert "training: 20 rows repeat another word for word, 0 nearly (train.jsonl:21 of train.jsonl:1, " in out
     assert "test: 2 prompts are training prompts word for word, 0 nearly (test.jsonl:1 of train.jsonl:1, " in out
+    assert "data.copies=remove leaves these training rows out" in out
 
 
 def test_rows_of_a_mixture_name_their_task(capsys):

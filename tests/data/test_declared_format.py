@@ -7,7 +7,7 @@ from tunegrid.data.shape import Shape, found
 from tunegrid.errors import ConfigError
 
 NOTHING = {
-    "columns": {}, "computed": {}, "answers": [], "rejected": [], "choices": [], "words": [], "label": [],
+    "names": [], "columns": {}, "computed": {}, "answers": [], "rejected": [], "choices": [], "words": [], "label": [],
     "separator": None, "where": {},
 }  # fmt: skip
 

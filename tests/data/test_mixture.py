@@ -215,3 +215,10 @@ def test_a_part_stands_for_the_subsets_that_are_named(make_data, tmp_path):
 def test_only_parts_with_subsets_stand_for_several(mixture):
     with pytest.raises(ConfigError, match=r"data\.subsets must name parts with a data\.parts\.NAME\.subset, got a"):
         mixture({"a": 10}, "+data.subsets={a: [b]}")
+
+
+def test_more_than_a_part_has_names_the_part(make_data, tmp_path):
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"prompt": "{i}", "completion": "x"}}\n' for i in range(20)))
+    part = ("+data@data.parts.x=records", f"data.parts.x.path={tmp_path}/a.jsonl", "data.parts.x.test_rows=3")
+    with pytest.raises(ConfigError, match=r"data\.parts\.x\.test_rows must be at most 2, all that the data has, got 3"):
+        make_data("mixture", *part).splits()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tunegrid.data import LongRows, Template
+from tunegrid.data import CopiedRows, LongRows, Template
 from tunegrid.data.pairs import prepare_pairs
 from tunegrid.data.preferences import Preferences, read_preferences
 from tunegrid.errors import DataError
@@ -34,6 +34,7 @@ def preferences(path: Path, **changes: Any) -> Preferences:
         "split_seed": 0,
         "max_length": 64,
         "long_rows": LongRows.drop,
+        "copies": CopiedRows.keep,
         "path": str(path),
         "validation_fraction": 0.2,
         "test_fraction": 0.2,

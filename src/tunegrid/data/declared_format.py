@@ -118,11 +118,10 @@ def _place(key: str, value: object, choices: tuple[str, ...]) -> int:
     if isinstance(value, str) and text.strip("()") in list(letters):
         return letters.index(text.strip("()"))
     number = _number(value)
-    if number == -1 or not text:
-        raise RecordError(f"{key}: no label; this part keeps its labels back: leave its file out, or test on another")
     if number is None or not 0 <= number < len(choices):
         known = f"a number from 0 to {len(choices) - 1}, a letter from A to {letters[-1]}, or a choice's text"
-        raise RecordError(f"{key}: {value!r} is no label of these {len(choices)} choices; use {known}")
+        kept_back = "; a part that keeps its labels back can't be scored" if number == -1 or not text else ""
+        raise RecordError(f"{key}: {value!r} is no label of these {len(choices)} choices; use {known}{kept_back}")
     return number
 
 

@@ -1,10 +1,19 @@
-"""Taking the parts that a data set lacks from its training part."""
+"""Taking the parts that a data set lacks from its training part, and whether the shares of it can be taken."""
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tunegrid.config import require
 from tunegrid.data import Example
 from tunegrid.data.draw import order
 from tunegrid.errors import DataError
+
+
+def check_shares(validation: float, test: float, what: str) -> None:
+    """Raise `ConfigError` unless both fractions are above 0 and leave some of `what` for training."""
+    for name, share in (("validation_fraction", validation), ("test_fraction", test)):
+        require(0 < share < 1, f"data.{name}", "be between 0 and 1", share)
+    total = validation + test
+    require(total < 1, "data.validation_fraction + data.test_fraction", f"leave {what} for training", total)
 
 
 def record_of(example: Example) -> str:

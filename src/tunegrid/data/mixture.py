@@ -78,7 +78,7 @@ class Mixture(Data):
         """Read every part and choose its rows; how many training rows a part gives is no matter of chance."""
         read = {name: part.splits() for name, part in self.parts.items()}
         chosen = {
-            name: _rendered(name, part, select(part, read[name], of_mixture=True)) for name, part in self.parts.items()
+            name: _rendered(name, part, select(part, read[name], of_mixture=name)) for name, part in self.parts.items()
         }
         sizes = {name: len(selection.train) for name, selection in chosen.items()}
         quotas = self.quotas(sizes)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from tunegrid.config import require, schema
+from tunegrid.config import schema
 from tunegrid.data import Data, Example, Splits
 from tunegrid.data.content_hash import hash_parts
-from tunegrid.data.division import divided
+from tunegrid.data.division import check_shares, divided
 from tunegrid.data.own_file import own_file
 from tunegrid.data.pairs import MARGIN, Pair
 from tunegrid.data.record import Problem, Record
@@ -45,10 +45,7 @@ class Preferences(Data):
 
     def __post_init__(self) -> None:
         Data.__post_init__(self)
-        for name in ("validation_fraction", "test_fraction"):
-            require(0 < getattr(self, name) < 1, f"data.{name}", "be between 0 and 1", getattr(self, name))
-        total = self.validation_fraction + self.test_fraction
-        require(total < 1, "data.validation_fraction + data.test_fraction", "leave prompts for training", total)
+        check_shares(self.validation_fraction, self.test_fraction, "prompts")
 
     def splits(self) -> Splits:
         """All pairs of a prompt are in the same part."""

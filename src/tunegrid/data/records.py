@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tunegrid.config import plain, require, schema
+from tunegrid.config import plain, schema
 from tunegrid.data import Data, Example, Splits
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.declared_format import DeclaredFormat
-from tunegrid.data.division import divided
+from tunegrid.data.division import check_shares, divided
 from tunegrid.data.known_formats import detect
 from tunegrid.data.record import Problem, Record, RecordError
 from tunegrid.data.record_file import read_records
@@ -70,10 +70,7 @@ class Records(Data):
 
     def __post_init__(self) -> None:
         Data.__post_init__(self)
-        for name in ("validation_fraction", "test_fraction"):
-            require(0 < getattr(self, name) < 1, f"data.{name}", "be between 0 and 1", getattr(self, name))
-        total = self.validation_fraction + self.test_fraction
-        require(total < 1, "data.validation_fraction + data.test_fraction", "leave rows for training", total)
+        check_shares(self.validation_fraction, self.test_fraction, "rows")
 
     def splits(self) -> Splits:
         """Read all files; a part without a file is taken from the training files, whole prompts at a time."""

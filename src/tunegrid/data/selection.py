@@ -23,23 +23,24 @@ class Selection:
     """What was left out before the choice."""
 
 
-def select(data: Data, splits: Splits, *, of_mixture: bool = False) -> Selection:
+def select(data: Data, splits: Splits, *, of_mixture: str | None = None) -> Selection:
     """Choose `data.rows`, `data.validation_rows` and `data.test_rows` of the splits.
 
-    Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part, which a part of a
-    mixture may have.
+    Raises `ConfigError` where more is asked for than there is, and `DataError` for an empty part, which a data set that
+    is called `of_mixture` in a mixture may have.
     """
     train, validation, notes = _pairs(splits.train), _pairs(splits.validation), []
     if data.copies is CopiedRows.remove:
         train, note = uncopied(data, train, splits.test)
         notes.append(note)
     for name, part in (("training", train), ("validation", validation), ("test", splits.test)):
-        if not part and not of_mixture:
+        if not part and of_mixture is None:
             raise DataError(f"the {name} part of the data is empty; give it at least one row")
+    key = "data" if of_mixture is None else f"data.parts.{of_mixture}"
     return Selection(
-        [train[i] for i in _chosen(data, "rows", "training", len(train))],
-        [validation[i] for i in _chosen(data, "validation_rows", "validation", len(validation))],
-        [splits.test[i] for i in _chosen(data, "test_rows", "test", len(splits.test))],
+        [train[i] for i in _chosen(data, key, "rows", "training", len(train))],
+        [validation[i] for i in _chosen(data, key, "validation_rows", "validation", len(validation))],
+        [splits.test[i] for i in _chosen(data, key, "test_rows", "test", len(splits.test))],
         tuple(notes),
     )
 
@@ -48,13 +49,13 @@ def _pairs(examples: Sequence[Example]) -> list[Pair]:
     return [(example, reference) for example in examples for reference in example.references]
 
 
-def _chosen(data: Data, field: str, part: str, available: int) -> list[int]:
+def _chosen(data: Data, key: str, field: str, part: str, available: int) -> list[int]:
     """The chosen indices of 0 … available - 1, ascending."""
     wanted = getattr(data, field)
     if wanted is None or wanted == available:
         return list(range(available))
     if wanted > available:
         raise ConfigError(
-            f"data.{field} must be at most {available}, all that the data has, got {wanted}; null takes all"
+            f"{key}.{field} must be at most {available}, all that the data has, got {wanted}; null takes all"
         )
     return sorted(order(available, f"{part} rows:{data.split_seed}")[:wanted])

@@ -44,6 +44,8 @@ class Ranked:
     """(choices,) characters."""
     gold: Sequence[int]
     """Which of them are right."""
+    group: str | None = None
+    """What the question is about, where the data say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tunegrid.config import schema
 from tunegrid.errors import DataError
-from tunegrid.metrics import Metrics, Ranked, Score, Unavailable, calibration
+from tunegrid.metrics import Metrics, Ranked, Score, Unavailable, calibration, group_gap
 
 BINS = 10
 """Of the calibration error."""
@@ -18,7 +18,8 @@ BINS = 10
 class MultipleChoice(Metrics):
     """acc and acc_norm (0 … 1), ECE (0 … 1) and Brier (0 … 2) of answers that sampler=choices ranks.
 
-    The probability of a choice is its likelihood over the sum of all of its question's.
+    The probability of a choice is its likelihood over the sum of all of its question's. Where questions are of several
+    groups, acc_gap (0 … 1), too: the best group's acc less the worst's.
     """
 
     def compares(self) -> bool:
@@ -38,11 +39,14 @@ class MultipleChoice(Metrics):
         counts = statistics(own, [one.lengths for one in ranked], right)
         probabilities = _probabilities(own)  # (n, most choices)
         confidence = probabilities.max(axis=1)
+        groups = [one.group for one in ranked]
+        apart = [Score("acc_gap", group_gap.statistics(counts[:, 0], groups))] if len({*groups} - {None}) > 1 else []
         return [
             Score("acc", counts[:, [0, 2]]),
             Score("acc_norm", counts[:, [1, 2]]),
             Score("ECE", calibration.error_statistics(confidence, counts[:, 0], BINS)),
             Score("Brier", calibration.brier_statistics(probabilities, np.array(right))),
+            *apart,
         ]
 
 

@@ -44,4 +44,4 @@ def _among(score: Score | Unavailable, places: Sequence[int], count: int) -> Sco
 def _ranked(question: Question, answer: Answer) -> Ranked | None:
     if not answer.log_likelihoods:
         return None
-    return Ranked(np.array(answer.log_likelihoods), question.choice_lengths(), question.gold)
+    return Ranked(np.array(answer.log_likelihoods), question.choice_lengths(), question.gold, question.group)
