@@ -231,10 +231,15 @@ def _protocol(cell: Cell, pack: "Pack", data: "PreparedData", trained: Trained) 
         "device": device_of(cell.run.hardware).type,
         "precision": f"{pack.base.dtype}".removeprefix("torch."),
         "forward": pack.forward.name,
-        "weights": f"after step {trained.kept_step} of {trained.steps}" if trained.steps else "as loaded",
+        "weights": _kept(trained),
         "training_rows": str(len(data.train)),
         "data": "; ".join(data.notes),
     }
+
+
+def _kept(trained: Trained) -> str:
+    stopped = ", where an alarm stopped it" if trained.alarmed else ""
+    return f"after step {trained.kept_step} of {trained.steps}{stopped}" if trained.steps else "as loaded"
 
 
 def _size(folder: Path) -> int:

@@ -57,6 +57,8 @@ class Trained:
     """Indices of the training rows of the batch that it happened at."""
     pruned: bool
     """A search stopped it before its last step."""
+    alarmed: bool = False
+    """An alarm of the objective stopped it before its last step; metrics.jsonl says which."""
     records: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Files of JSON lines that the cell leaves for others to learn from, by name."""
 

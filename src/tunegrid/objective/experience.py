@@ -64,11 +64,11 @@ class Actor:
     tokens_per_pass: int
     rows_at_once: int
 
-    def act(self, prompts: Sequence[Tensor], seed: int) -> Judged:
-        """Respond to each prompt (p,) and have the responses judged; `seed` decides every draw."""
+    def act(self, prompts: Sequence[Tensor], seed: int, tasks: Sequence[int] | None = None) -> Judged:
+        """Respond to each prompt (p,) of its task and have the responses judged; `seed` decides every draw."""
         generator = torch.Generator().manual_seed(seed)
         uniform = torch.rand(len(prompts), self.drawing.most_tokens, generator=generator)
-        rollout = roll_out(self.pack, self.name, prompts, self.drawing, uniform, self.rows_at_once)
+        rollout = roll_out(self.pack, self.name, prompts, self.drawing, uniform, self.rows_at_once, tasks)
         rows = rollout.rows(range(len(prompts)))
         scores = torch.tensor(self.judge.scores([row.prompt for row in rows], [row.completion for row in rows]))
         scores -= self.missing_end_penalty * (~rollout.ended).float()

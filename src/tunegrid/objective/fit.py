@@ -95,6 +95,7 @@ def trained(state: CellState, rows: int) -> Trained:
         diverged=state.diverged,
         diverged_rows=state.row_indices(state.step, rows) if state.diverged else (),
         pruned=state.pruned,
+        alarmed=state.alarmed,
     )
 
 

@@ -63,16 +63,17 @@ class PpoModule(LightningModule):
         """Make one update, of responses to the prompts of some training rows."""
         if not batch or not self.state.active():
             return
-        experience = self.collect([row.prompt for row in batch[0].rows])
+        rows = batch[0].rows
+        experience = self.collect([row.prompt for row in rows], [row.task for row in rows])
         row = self._described(experience) | self.learn(experience)
         if not self.state.diverged:
             self._finish(row)
         self.log_row(self.state, row)
 
-    def collect(self, prompts: Sequence[Tensor]) -> Experience:
+    def collect(self, prompts: Sequence[Tensor], tasks: Sequence[int] | None = None) -> Experience:
         """Respond to the prompts and appraise the responses."""
         seed = stream(self.state.member.seed, "rollout", self.state.step)
-        judged = self.actor.act(prompts, seed)
+        judged = self.actor.act(prompts, seed, tasks)
         values = expected(self.trunk, self.actor, judged)
         return appraised(judged, values, self.state.objective, self.state.own[COEFFICIENT])
 
@@ -201,7 +202,7 @@ class PpoModule(LightningModule):
     def validation_step(self, batch: list[Row], batch_idx: int) -> None:
         """Respond to some validation prompts; the same draws at every validation."""
         seed = stream(self.state.member.seed, "validation", batch_idx)
-        judged = self.actor.act([row.prompt for row in batch], seed)
+        judged = self.actor.act([row.prompt for row in batch], seed, [row.task for row in batch])
         rewards, kl = judged.scores.double().numpy(), judged.divergences().double().numpy()
         loss = self.state.objective.kl_coefficient * kl - rewards
         self._validation.append(np.stack([loss, np.ones_like(loss), rewards, kl], 1))

@@ -43,33 +43,44 @@ class Rollout:
     """(B, T) True up to the last token, by position: the end token is part of the response, whatever its id."""
     ended: Tensor
     """(B,) whether the last token is one that ends a response."""
+    tasks: tuple[int, ...]
+    """The part of a mixture that each prompt is from; 0 where there is one task."""
 
     def rows(self, indices: Sequence[int]) -> list[Row]:
         """Some responses as rows of a batch, on the CPU."""
-        return [Row(self.prompts[i], self.tokens[i, self.mask[i]]) for i in indices]
+        return [Row(self.prompts[i], self.tokens[i, self.mask[i]], self.tasks[i]) for i in indices]
 
 
 @torch.no_grad()
 def roll_out(
-    pack: Pack, name: str, prompts: Sequence[Tensor], drawing: Drawing, uniform: Tensor, rows_at_once: int
+    pack: Pack,
+    name: str,
+    prompts: Sequence[Tensor],
+    drawing: Drawing,
+    uniform: Tensor,
+    rows_at_once: int,
+    tasks: Sequence[int] | None = None,
 ) -> Rollout:
     """Draw a response to each prompt (p,) from cell `name`, whose weights are those of the moment.
+
+    `tasks` are the prompts' parts of a mixture; None: there is one task.
 
     `uniform` (B, T) in [0, 1) decides every draw, so that none depends on how prompts are batched. Logits are held for
     one position of `rows_at_once` responses at a time.
     """
     tokens = torch.full(uniform.shape, drawing.pad)
     log_p = torch.zeros(uniform.shape)
+    places = [0] * len(prompts) if tasks is None else list(tasks)
     by_length = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     with pack.generating():
         for start in range(0, len(prompts), rows_at_once):
             rows = by_length[start : start + rows_at_once]
-            own = [pack.own_prompt(name, prompts[i].tolist()) for i in rows]
+            own = [pack.own_prompt(name, prompts[i].tolist(), places[i]) for i in rows]
             tokens[rows], log_p[rows] = _decode(pack, name, own, drawing, uniform[rows])
     stops = torch.isin(tokens, torch.tensor(drawing.stop_ids))
     before = stops.long().cumsum(1) - stops.long()  # ends before each position
     mask = before == 0
-    return Rollout(tuple(prompts), tokens, log_p, mask, (stops & mask).any(1))
+    return Rollout(tuple(prompts), tokens, log_p, mask, (stops & mask).any(1), tuple(places))
 
 
 def _decode(

@@ -1,7 +1,11 @@
 """Signs of trouble, from made-up updates."""
 
+from pathlib import Path
 from typing import Any
 
+from objective.ppo.enumerable import learn
+
+from tunegrid.cell.record import _kept
 from tunegrid.objective.alarms import UPDATES, raised
 from tunegrid.objective.ppo import Alarm
 
@@ -54,3 +58,11 @@ def test_what_alarms_compare_with_outlives_a_checkpoint() -> None:
     past: dict[str, Any] = {}
     raised(CALM, past, None)
     assert raised({**CALM, "entropy": 0.1}, json.loads(json.dumps(past)), None) == [Alarm.entropy]
+
+
+def test_a_policy_that_an_alarm_has_stopped_says_so(tmp_path: Path) -> None:
+    changes = {"steps": 40, "kl_target": 0.02, "kl_coefficient": 0.01}
+    _, stopped, journal = learn(tmp_path / "stopped", stop_on=[Alarm.kl], **changes)
+    assert stopped.alarmed and stopped.steps < 40
+    assert journal.column("alarm_kl") == [1.0] and journal.rows[-2]["step"] == stopped.steps
+    assert _kept(stopped) == f"after step {stopped.kept_step} of {stopped.steps}, where an alarm stopped it"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from adaptation.virtual_packs import multitask
 from objective.ppo.enumerable import (
     END,
     HARDWARE,
@@ -104,6 +105,20 @@ def test_padding_on_the_left_moves_no_log_probability(make: Callable[[], PreTrai
             logits = plain(input_ids=torch.cat([prompt, response])[None]).logits[0, len(prompt) - 1 : -1]
             wanted = likelihood(logits, response, 1.0, 0).log_probabilities
             torch.testing.assert_close(rollout.log_probabilities[row, mask], wanted, atol=1e-5, rtol=0)
+
+
+def test_a_prompt_is_answered_behind_the_prompt_of_its_own_task() -> None:
+    own = Pack(split(llama()), [Member("cell", multitask(5, rank=2), 0)], 0, tasks=("first", "second"))
+    for parameter in own.trainable(own.members[0]).values():
+        torch.nn.init.normal_(parameter, std=0.3)
+    drawing, prompts = Drawing(6, 1.0, (2,), 0), [torch.arange(5, 9)] * 4
+    given = uniform(1, tokens=6).expand(4, -1)
+    mixed = roll_out(own, "cell", prompts, drawing, given, 3, tasks=[1, 0, 1, 0])
+    of_one, of_other = (roll_out(own, "cell", prompts, drawing, given, 4, tasks=[task] * 4) for task in (1, 0))
+    for row, same in enumerate((of_one, of_other, of_one, of_other)):
+        torch.testing.assert_close(mixed.log_probabilities[row], same.log_probabilities[row], atol=1e-5, rtol=0)
+    assert not torch.equal(of_one.log_probabilities, of_other.log_probabilities)
+    assert [row.task for row in mixed.rows(range(4))] == [1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("method", [None, lora(8, dropout=0.3)])

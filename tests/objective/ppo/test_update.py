@@ -50,7 +50,7 @@ def gradients(of: PpoModule, from_: Experience, indices: list[int] | None = None
 
 def golden() -> Judged:
     tokens = torch.tensor([[2, 3, END, 0], [2, 3, 4, 5]])
-    rollout = Rollout((torch.tensor(PROMPT),) * 2, tokens, LOG_POLICY, MASK, torch.tensor([True, False]))
+    rollout = Rollout((torch.tensor(PROMPT),) * 2, tokens, LOG_POLICY, MASK, torch.tensor([True, False]), (0, 0))
     return Judged(rollout, SCORES, LOG_REFERENCE)
 
 
