@@ -18,6 +18,8 @@ from tunegrid.adaptation.scalar_head import ScalarHead
 from tunegrid.data.pairs import PairRows, Pairs
 from tunegrid.data.token_rows import PreparedData, TokenizedRows
 from tunegrid.method import Method
+from tunegrid.metrics import Score
+from tunegrid.metrics.combine import corpus_value
 from tunegrid.model.split_attention import split
 from tunegrid.objective import Trained
 from tunegrid.objective.reward import Preference
@@ -123,6 +125,34 @@ def test_what_can_be_told_apart_is_told_apart_on_pairs_that_were_not_trained(tmp
     found = preference().statistics(trained.validation)
     assert float(found["pair_accuracy"][:, 0].mean()) >= 0.99
     assert abs(float(trained.validation[:, 2:].mean())) < 1e-3
+
+
+WORTHS = dict(zip(range(10, 18), np.linspace(-1.5, 1.5, 8).tolist(), strict=True))
+"""What an answer that ends with a token is worth to the people of Bradley and Terry."""
+
+
+def voted(count: int, seed: int) -> PairRows:
+    """Pairs of answers; people prefer one with probability σ of the difference of its worth to the other's."""
+    generator, ends = np.random.default_rng(seed), [*WORTHS]
+    rows: list[tuple[list[int], list[int]]] = []
+    for _ in range(count):
+        first, second = generator.choice(ends, 2, replace=False).tolist()
+        is_first = generator.random() < 1 / (1 + np.exp(WORTHS[second] - WORTHS[first]))
+        rows += [([5, 6], [9, end]) for end in ((first, second) if is_first else (second, first))]
+    return PairRows(TokenizedRows.of(rows), np.zeros(count, np.float32))
+
+
+@pytest.mark.slow
+def test_scores_are_the_worths_that_people_voted_by_and_their_probabilities_come_true(tmp_path: Path) -> None:
+    held_out, steps = voted(4000, 2), 400
+    changes = {"steps": steps, "validate_every": steps, "batch_size": 64, "learning_rate": 5e-3, "centring": 0.0}
+    _, (trained,), _ = learn([lora(4)], tmp_path, prepared(voted(20_000, 1), held_out), **changes)
+    ends = [int(held_out.rows.completion(row)[-1]) for row in range(len(held_out.rows))]
+    learned = dict(zip(ends, trained.validation[:, 2:].flatten().tolist(), strict=True))
+    slope, _ = np.polyfit([WORTHS[end] for end in learned], [*learned.values()], 1)
+    assert slope == pytest.approx(1, abs=0.05)
+    error = Score("pair_calibration_error", preference().statistics(trained.validation)["pair_calibration_error"])
+    assert corpus_value(error) <= 0.03
 
 
 def test_labels_at_random_do_not_make_long_answers_better(tmp_path: Path) -> None:
