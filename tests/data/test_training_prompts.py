@@ -1,41 +1,77 @@
-"""The distinct prompts of training rows: their text, their turns, their tokens."""
+"""The prompts that objectives put to a model: each once, as a person says it and as the model reads it."""
 
-import json
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import pytest
 
+from tunegrid.data import Data, Example, LongRows, Splits, Template, Turn
 from tunegrid.data.training_prompts import prepare_prompts
 from tunegrid.errors import DataError
 from tunegrid.model.byte_tokenizer import byte_tokenizer
+from tunegrid.prompt import Chat
+from tunegrid.prompt.zero_shot import ZeroShot
 
+PROMPT = ZeroShot(chat=Chat.never, system="Be kind.", separator="\n")
+TOKENIZER = byte_tokenizer(False, 64)
 EACH = "{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}</s>{% endfor %}"
-TEMPLATE = EACH + "{% if add_generation_prompt %}<a>{% endif %}"
+CHAT_TEMPLATE = EACH + "{% if add_generation_prompt %}<a>{% endif %}"
 
 
-def written(folder: Path, *records: dict[str, object]) -> str:
-    (folder / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    return f"data.path={folder / 'train.jsonl'}"
+@dataclass(kw_only=True, slots=True)
+class Given(Data):
+    examples: tuple[Example, ...]
+
+    def splits(self) -> Splits:
+        return Splits(self.examples, self.examples[:1], self.examples[:1])
+
+    def fingerprint(self) -> str:
+        return "given"
 
 
-@pytest.mark.parametrize("chat", ["never", "always"])
-def test_a_prompt_is_its_text_its_turns_and_the_tokens_of_these(chat, make_data, make_prompt, tmp_path):
-    tokenizer = byte_tokenizer(False, 512)
-    tokenizer.chat_template = TEMPLATE
-    records = [{"prompt": f"ask {n // 2}", "completion": f"say {n}"} for n in range(20)]
-    data = make_data("records", written(tmp_path, *records))
-    prompt = make_prompt("zero_shot", f"prompt.chat={chat}", "prompt.system=be brief")
-    found = prepare_prompts(data, tokenizer, prompt)
-    assert len(found) == len({one.text for one in found.prompts}) == 8  # of ten, one validates and one tests
-    for one in found.prompts:
-        assert [(turn.role, turn.content) for turn in one.turns] == [("system", "be brief"), ("user", one.text)]
-        shown = {"always": f"<s>be brief</s><u>{one.text}</s><a>", "never": f"be brief\n\n{one.text}{prompt.separator}"}
-        assert tokenizer.decode(one.ids) == shown[chat]
+def given(*examples: Example) -> Given:
+    return Given(
+        template=Template(input="Say {{ word }}", target="{{ reference }}", others={}),
+        rows=None,
+        validation_rows=None,
+        test_rows=None,
+        split_seed=0,
+        max_length=64,
+        long_rows=LongRows.drop,
+        examples=examples,
+    )
 
 
-def test_a_conversation_is_refused_by_its_line(make_data, make_prompt, tmp_path):
-    roles = ("user", "assistant", "user", "assistant")
-    records = [{"messages": [{"role": role, "content": str(n)} for role in roles]} for n in range(9)]
-    data = make_data("records", written(tmp_path, *records))
-    with pytest.raises(DataError, match=r"train\.jsonl:\d+.*: 3 turns; this objective takes prompts of one turn"):
-        prepare_prompts(data, byte_tokenizer(False, 512), make_prompt("zero_shot"))
+def example(key: str, word: str, *references: str) -> Example:
+    return Example(key, {"word": word}, references or ("x",))
+
+
+def test_each_prompt_is_there_once_under_its_first_key() -> None:
+    data = given(example("a", "yes", "1", "2"), example("b", "no"), example("c", "yes", "3"))
+    found = prepare_prompts(data, TOKENIZER, PROMPT)
+    assert [(one.key, one.text) for one in found.prompts] == [("a", "Say yes"), ("b", "Say no")]
+    assert len(found) == 2 and found.notes == ("training: 2 prompts",)
+    assert TOKENIZER.decode(found.prompts[0].ids, skip_special_tokens=True) == "Be kind.\n\nSay yes\n"
+
+
+@pytest.mark.parametrize("chat", [Chat.never, Chat.always])
+def test_its_tokens_are_those_of_its_turns(chat: Chat) -> None:
+    tokenizer = byte_tokenizer(False, 64)
+    tokenizer.chat_template = CHAT_TEMPLATE
+    (found,) = prepare_prompts(given(example("a", "yes")), tokenizer, replace(PROMPT, chat=chat)).prompts
+    assert found.turns == (Turn("system", "Be kind."), Turn("user", "Say yes"))
+    shown = {Chat.never: "Be kind.\n\nSay yes\n", Chat.always: "<s>Be kind.</s><u>Say yes</s><a>"}
+    assert tokenizer.decode(found.ids) == shown[chat]
+
+
+def test_a_prompt_with_no_room_for_an_answer_is_left_out_and_told() -> None:
+    data = given(example("a", "yes"), example("b", "y" * 80))
+    found = prepare_prompts(data, TOKENIZER, PROMPT)
+    assert found.notes == ("training: 1 prompts", "training: 1 prompts of 64 tokens or more left out")
+    with pytest.raises(DataError, match=r"data\.max_length=5 leaves no training prompt; raise it"):
+        prepare_prompts(replace(data, max_length=5), TOKENIZER, PROMPT)
+
+
+def test_a_conversation_is_refused() -> None:
+    turns = (Turn("user", "a"), Turn("assistant", "b"), Turn("user", "c"))
+    with pytest.raises(DataError, match="k: 3 turns; this objective takes prompts of one turn"):
+        prepare_prompts(given(Example("k", {}, ("x",), turns=turns)), TOKENIZER, PROMPT)
