@@ -6,6 +6,7 @@ import pytest
 from command_line import SMALL, files, run
 
 PPO = ("objective=ppo", "reward=rule", "reward.pattern=a")
+CANDIDATES = ("objective=candidates", "method=base", "reward=rule", "reward.pattern=a")
 
 
 def test_policies_run_alone_and_plan_says_why(tmp_path: Path) -> None:
@@ -33,6 +34,14 @@ def test_reward_models_share_a_base(tmp_path: Path) -> None:
         ((*PPO, "reward.pattern='('"), "reward.pattern must be a regular expression: "),
         ((*PPO, "model.architecture=T5"), "objective must not be ppo for an encoder-decoder, got tiny"),
         ((*PPO, "hardware.devices=2", "hardware.strategy=ddp"), "hardware.strategy must be single: only objective=sft"),
+        (
+            (*CANDIDATES, "method=lora"),
+            "method must be base: objective=candidates draws from the model as it is, got lora",
+        ),
+        (("objective=candidates", "method=base"), "reward must judge the responses"),
+        ((*CANDIDATES, "objective.per_prompt=1"), "objective.per_prompt must be at least 2, got 1"),
+        ((*CANDIDATES, "objective.noise=0"), "objective.noise must be above 0 or null, got 0"),
+        (("model=cell", "model.cell=nowhere"), "cell 'nowhere' is the beginning of none"),
         (
             ("objective=ppo", "reward=lexicon", "reward.path=nowhere.txt"),
             "nowhere.txt: no such file",

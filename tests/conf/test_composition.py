@@ -19,6 +19,7 @@ from tunegrid.metrics.by_task import metric_of
 from tunegrid.metrics.combine import MEASURES
 from tunegrid.search.trials import Search
 from tunegrid.sweep.grid import arguments_of, composed, grid_of, without_hydra
+from tunegrid.sweep.stages import Chain
 from tunegrid.table.cells import setting
 from tunegrid.table.output import find_published
 from tunegrid.table.protocol import shown
@@ -99,11 +100,13 @@ def test_every_experiment_composes_all_of_its_cells(path: Path):
     text = path.read_text()
     assert text.startswith("# @package _global_\n")
     try:
-        cells = grid_of(path.stem, ASKED_FOR.get(path.stem, []))
+        with composed([f"experiments={path.stem}", *ASKED_FOR.get(path.stem, [])]) as (loader, master):
+            chain = Chain(loader, master, arguments_of(master))
+            cells = chain.known().cells
     except (DataError, ConfigError) as error:
         assert "data.path" in str(error) or "no network" in str(error)
         return
-    assert len({cell.id for cell in cells}) == len(cells) > 1
+    assert len({cell.id for cell in cells}) == len(cells) and sum(map(chain.size, chain.names)) > 1
     assert all(isinstance(cell, Cell) and cell.run.name == path.stem for cell in cells)
 
 

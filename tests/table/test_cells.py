@@ -26,6 +26,18 @@ def test_a_folder_without_result_is_pending(tmp_path: Path):
     assert load_cell("a", config(None, 0), tmp_path).is_base
 
 
+DRAWN = [("model", "cell"), ("objective", "candidates"), ("objective", "constitution")]
+
+
+@pytest.mark.parametrize(("group", "name"), DRAWN)
+def test_what_another_cell_has_trained_or_a_seed_draws_is_not_the_untrained_model(
+    group: str, name: str, tmp_path: Path
+):
+    bare = config(None, 0)
+    changed = {**bare, "schema": {**bare.get("schema", {}), "method": "base", group: name}}
+    assert load_cell("a", bare, tmp_path).is_base and not load_cell("a", changed, tmp_path).is_base
+
+
 def test_an_unfinished_cell_needs_no_samples(tmp_path: Path):
     (tmp_path / "a").mkdir()
     result = out_of_memory(4, 0).result

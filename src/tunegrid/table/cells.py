@@ -16,6 +16,10 @@ REPEAT_KEYS = frozenset({"seed"})
 """Config keys in which repeats of one row may differ."""
 BASE = "base"
 """The method that leaves the model as it is; no seed can change its scores."""
+DRAWING = ("candidates", "constitution")
+"""Objectives whose scores are of what the model as it is draws, by the seed."""
+TRAINED_MODEL = "cell"
+"""The model that another cell has trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,9 @@ class CellRecord:
     @property
     def is_base(self) -> bool:
         """Whether the cell is the untrained model."""
-        return BASE in (setting(self.config, "schema.method"), setting(self.config, "method.kind"))
+        kinds = {group: setting(self.config, f"schema.{group}") for group in ("model", "method", "objective")}
+        is_bare = BASE in (kinds["method"], setting(self.config, "method.kind"))
+        return is_bare and kinds["model"] != TRAINED_MODEL and kinds["objective"] not in DRAWING
 
     @property
     def cost(self) -> Cost:
