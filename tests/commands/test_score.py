@@ -219,3 +219,13 @@ def test_bad_choices(tmp_path: Path, changed: dict[str, object], message: str) -
 def test_choices_without_likelihoods_have_no_score(capsys: pytest.CaptureFixture[str], records: Path) -> None:
     found = scores(capsys, ["multiple_choice", "--predictions", str(records)])
     assert found["acc"] == {"value": None, "reason": "needs the likelihoods of given choices: sampler=choices"}
+
+
+def test_answers_that_nobody_else_has_given_are_scored_without_references(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_text("".join(json.dumps({"answer": answer, "references": []}) + "\n" for answer in ("a b", "a c")))
+    assert scores(capsys, ["diversity", "--predictions", str(path)])["distinct1"]["value"] == 0.75
+    with pytest.raises(DataError, match=r"answers\.jsonl:1: references: must be a list of texts, at least one"):
+        main(["text", "--predictions", str(path)])

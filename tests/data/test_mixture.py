@@ -222,3 +222,10 @@ def test_more_than_a_part_has_names_the_part(make_data, tmp_path):
     part = ("+data@data.parts.x=records", f"data.parts.x.path={tmp_path}/a.jsonl", "data.parts.x.test_rows=3")
     with pytest.raises(ConfigError, match=r"data\.parts\.x\.test_rows must be at most 2, all that the data has, got 3"):
         make_data("mixture", *part).splits()
+
+
+def test_a_part_of_which_no_row_trains_still_validates(mixture, make_prompt):
+    data = mixture({"a": 40, "b": 10}, "data.rows=1")
+    prepared = prepare(data, byte_tokenizer(end_appended=False, longest=4096), make_prompt("zero_shot"))
+    assert prepared.tasks == ("a", "b") and len(prepared.train) == 1
+    assert sorted(prepared.tasks[place] for place in prepared.validation.tasks) == ["a"] * 4 + ["b"] * 4

@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> int:
     given = _parse(arguments)
     metrics = compose_metrics(given.metrics, given.overrides)
     instances = len(read_predictions(given.predictions))
-    references = read_references(given.references or given.predictions, instances)
+    needed = given.references is not None or metrics.compares()
+    references = read_references(given.references or given.predictions, instances) if needed else [[]] * instances
     scores, *versions = (score_file(metrics, file, references) for file in (given.predictions, *given.perturbed))
     groups = _groups(given, instances) if given.group else []
     sections = {"scores": scores, **dict(_cases([scores, *versions])), **dict(_by_group(scores, groups))}
