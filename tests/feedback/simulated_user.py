@@ -54,7 +54,7 @@ SETTINGS = {
     "step_kl": 0.5,
     "text_weight": 10.0,
     "text_rows": 16,
-    "held_out_rows": 1000,
+    "held_out_rows": 200,
     "response_tokens": LONGEST,
 }
 
@@ -86,7 +86,7 @@ def _language() -> tuple[dict[str, Tensor], list[Row], list[Row]]:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    parts = [[Row(ids[:2], _ended(ids[2:])) for ids in text(count, OTHERS)] for count in (400, 1000)]
+    parts = [[Row(ids[:2], _ended(ids[2:])) for ids in text(count, OTHERS)] for count in (400, 200)]
     return model.state_dict(), *parts
 
 

@@ -47,9 +47,8 @@ class Live:
         if number and not load_checkpoint(self.learner.state, self.learner.optimizer, self.folder(number)):
             raise DamagedError(f"{self.folder(number)}: cannot be read; go back to an earlier step by --back")
         rows = [self.folder(done) / ROW for done in sorted(history.learned) if path_in(self.folder(done)).exists()]
-        texts = [path.read_text() for path in rows]
-        write_atomically(self.session.folder / METRICS, "".join(texts))
-        self.row = json.loads(texts[-1]) if texts else {}
+        write_atomically(self.session.folder / METRICS, "".join(path.read_text() for path in rows))
+        self.row = json.loads((self.folder(number) / ROW).read_text()) if number else {}
         return history.last if unfinished else None
 
     def folder(self, number: int) -> Path:

@@ -1,7 +1,8 @@
 """A session's prompts and responses as the cell's model reads and writes them. Imports torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -25,6 +26,8 @@ class Wording:
     encoder: Encoder
     raw: bool
     """Prompts are tokenised as they are, without template or chat."""
+    _lock: Lock = field(default_factory=Lock)
+    """A tokenizer is not for two threads at once: one that learns, one that takes events in."""
 
     @classmethod
     def of(cls, cell: Cell, raw: bool) -> "Wording":
@@ -35,12 +38,15 @@ class Wording:
 
     def prompt_ids(self, prompt: str) -> Tensor:
         """(p,) int64."""
-        text = prompt if self.raw else prompt_text(prompt, self.cell, self.prompt, self.encoder)
-        return torch.tensor(self.encoder.ids([text], Side.prompt)[0])
+        with self._lock:
+            text = prompt if self.raw else prompt_text(prompt, self.cell, self.prompt, self.encoder)
+            return torch.tensor(self.encoder.ids([text], Side.prompt)[0])
 
     def row(self, prompt: str, response: str) -> Row:
         """A response that ends."""
-        return Row(self.prompt_ids(prompt), torch.tensor(self.encoder.ids([response], Side.completion)[0]))
+        asked = self.prompt_ids(prompt)
+        with self._lock:
+            return Row(asked, torch.tensor(self.encoder.ids([response], Side.completion)[0]))
 
     def check(self, event: Event) -> None:
         """Raise `RecordError` for an event that does not fit the model's positions."""
@@ -53,7 +59,8 @@ class Wording:
 
     def text(self, completion: Tensor) -> str:
         """A response without special tokens."""
-        return str(self.encoder.tokenizer.decode(completion.tolist(), skip_special_tokens=True)).strip()
+        with self._lock:
+            return str(self.encoder.tokenizer.decode(completion.tolist(), skip_special_tokens=True)).strip()
 
     def own_prompts(self) -> Sequence[str]:
         """The prompts that the cell was trained on, each once."""
