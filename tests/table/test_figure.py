@@ -96,7 +96,8 @@ def test_against_a_score_each_row_is_at_its_own() -> None:
     column = made.column("ROUGE_L")
     for head, entry in zip(made.rows, column.entries, strict=True):
         assert head.x == (None if head.is_base else pytest.approx(entry.value / column.scale))
-    assert ">Pareto front<" in to_svg(made, "ROUGE_L")
+    svg = to_svg(made, "ROUGE_L")
+    assert ">Pareto front<" in svg and ">0.60<" in svg and ">600m<" not in svg
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,8 @@ def _finish(axes: "Axes", table: Table, column: ScoreColumn, places: list[float]
     is_log, is_cost = _is_geometric(places), table.x_key.startswith((COST, SCORE))
     if is_cost:
         axes.set_xscale("log" if is_log else "linear")
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        if table.x_key.startswith(COST):
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     elif is_log:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())

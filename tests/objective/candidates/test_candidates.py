@@ -129,3 +129,16 @@ def test_how_many_prompts_are_asked_at_once_changes_no_draw(tmp_path: Path) -> N
     few, _ = draw(tmp_path / "few", count=3)
     shown = {record["prompt"] for record in few.records[PREFERENCES]}
     assert [r for r in whole.records[PREFERENCES] if r["prompt"] in shown] == list(few.records[PREFERENCES])
+
+
+def test_every_prompt_and_every_seed_has_draws_of_its_own(tmp_path: Path) -> None:
+    tokenizer, data = byte_tokenizer(False, 64), asked(2)
+    assert data.prompts is not None
+    twice = replace(data.prompts, prompts=(data.prompts.prompts[0],) * 2)
+    pack = Pack(llama(), members(*[Base(kind="base")] * 2), tokenizer.pad_token_id, tokenizer=tokenizer)
+    journals = [MemoryJournal(tmp_path / name) for name in "ab"]
+    own, same = [candidates()] * 2, replace(data, prompts=twice)
+    own[0].train(pack, own, same, HARDWARE, journals, lambda *_: None, Sums())
+    lines = [line for name in "ab" for line in (tmp_path / name / "checkpoint" / ITEMS).read_text().splitlines()]
+    responses = [tuple(json.loads(line.partition(" ")[2])["content"]["responses"]) for line in lines]
+    assert len(set(responses)) == 4 and all(len(set(own)) == 4 for own in responses)
