@@ -72,6 +72,7 @@ def weights(folder: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_step_is_uninterrupted_bit_for_bit(place: Path, tuned: Cell, tmp_path: Path) -> None:
     source = written(place / "said.jsonl", [event(number) for number in range(14)])
     assert main(arguments(tuned, place, "whole", "--from", str(source))) == 0

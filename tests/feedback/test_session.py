@@ -106,6 +106,20 @@ def test_of_opposite_judgements_the_surplus_stands(tmp_path: Path) -> None:
         assert list(again.history.ledger.standing) == ["2"]
 
 
+def test_what_was_refused_as_a_contradiction_stays_so_when_it_comes_again(tmp_path: Path) -> None:
+    """Else a file that is read again after an interruption would say something else."""
+    with session(tmp_path) as found:
+        put(found, said("a", "correct"))
+        with pytest.raises(RefusedError, match="contradicts 'a'"):
+            found.accept(said("b", "inappropriate"))
+    with session(tmp_path) as again:
+        before = (tmp_path / "session" / JOURNAL).read_bytes()
+        assert again.accept(said("a", "correct")) is False
+        with pytest.raises(RefusedError, match="id 'b': was refused before as a contradiction; give it another id"):
+            again.accept(said("b", "inappropriate"))
+        assert not again.history.ledger.standing and (tmp_path / "session" / JOURNAL).read_bytes() == before
+
+
 def test_what_was_withdrawn_after_it_was_learned_is_not_gone_through_again(tmp_path: Path) -> None:
     with session(tmp_path) as found:
         put(found, *correct(*"abc"))

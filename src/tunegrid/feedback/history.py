@@ -7,7 +7,7 @@ from typing import Any
 from tunegrid.reward.event import Event, event_of
 from tunegrid.reward.ledger import Ledger
 
-STEP, BACK, WITHDRAWN = "step", "back", "withdrawn"
+STEP, BACK, WITHDRAWN, REFUSED = "step", "back", "withdrawn", "refused"
 """Keys of the lines that are no events."""
 
 
@@ -35,6 +35,8 @@ class History:
     ledger: Ledger
     pending: dict[str, None] = field(default_factory=dict)
     """Ids of events that stand and that no step has learned from."""
+    refused: set[str] = field(default_factory=set)
+    """Ids of events that contradicted one that stood."""
     learned: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """Ids that each step learned from."""
     parents: dict[int, int] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class History:
         elif WITHDRAWN in line:
             self.ledger.withdraw(line[WITHDRAWN])
             self.pending.pop(line[WITHDRAWN], None)
+            self.refused.add(line[REFUSED])
         else:
             event = event_of(line)
             self.ledger.add(event)

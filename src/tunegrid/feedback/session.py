@@ -13,7 +13,7 @@ from typing import Any
 from tunegrid.atomic import full_disk_told, sync
 from tunegrid.data.record import RecordError
 from tunegrid.errors import ConfigError, DamagedError
-from tunegrid.feedback.history import BACK, WITHDRAWN, History, Step
+from tunegrid.feedback.history import BACK, REFUSED, WITHDRAWN, History, Step
 from tunegrid.reward.event import Event, Kind, Worths, event_of
 from tunegrid.reward.ledger import ContradictionError, Ledger, RefusedError
 
@@ -49,7 +49,7 @@ class Session:
             except (RecordError, RefusedError) as error:
                 self.refused += 1
                 if isinstance(error, ContradictionError):
-                    self._write({"refused": str(columns["id"]), WITHDRAWN: error.other})
+                    self._write({REFUSED: str(columns["id"]), WITHDRAWN: error.other})
                     raise RefusedError(f"{error}; now neither counts") from None
                 raise RefusedError(str(error)) from None
 
@@ -57,6 +57,8 @@ class Session:
         if self.history.ledger.events.get(event.id) == event:
             self.known += 1
             return False
+        if event.id in self.history.refused:  # the same file is read again by the command that goes on
+            raise RefusedError(f"id {event.id!r}: was refused before as a contradiction; give it another id")
         self.fits(event)
         self.history.ledger.check(event)
         self._write(event.record())
