@@ -16,7 +16,14 @@ def test_options_are_the_files_of_a_group():
 
 def test_plain_gives_enums_by_name_and_nested_dicts():
     sweep = grid_from(["sweep.pack=strict", "sweep.max_pack=2", "sweep.baselines=['method=base']"]).run.sweep
-    expected = {"baselines": ["method=base"], "cells": [], "max_pack": 2, "pack": "strict", "retry": "none"}
+    expected = {
+        "baselines": ["method=base"],
+        "cells": [],
+        "max_pack": 2,
+        "pack": "strict",
+        "retry": "none",
+        "stages": {},
+    }
     assert plain(sweep) == {**expected, "memory_limit_gb": None, "time_limit_s": None}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tunegrid.data import Data, Example, LongRows, Splits, Template, Turn
+from tunegrid.data import CopiedRows, Data, Example, LongRows, Splits, Template, Turn
 from tunegrid.data.training_prompts import prepare_prompts
 from tunegrid.errors import DataError
 from tunegrid.model.byte_tokenizer import byte_tokenizer
@@ -30,6 +30,7 @@ class Given(Data):
 
 def given(*examples: Example) -> Given:
     return Given(
+        copies=CopiedRows.keep,
         template=Template(input="Say {{ word }}", target="{{ reference }}", others={}),
         rows=None,
         validation_rows=None,
