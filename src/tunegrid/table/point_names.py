@@ -29,15 +29,17 @@ class Named:
 def name_points(axes: "Axes", points: Sequence[Named]) -> None:
     """Write each name above its interval, or where it first covers nothing: below it, or beside the point.
 
-    The vertical axis is not covered either. Scales have to be final. Where every place is taken, the first serves.
+    The vertical axis is not covered either, and no name leaves the figure. Scales have to be final. Where every place
+    is taken, the first in the figure serves.
     """
     axes.autoscale_view()  # limits that matplotlib puts off
     taken = [_interval(axes, point) for point in points]
     for own, point in enumerate(points):
         others = [*taken[:own], *taken[own + 1 :]]
         tried = [(label, label.get_window_extent()) for label in _tried(axes, point)]
-        free = [not any(map(box.overlaps, others)) and box.x0 >= axes.bbox.x0 for _, box in tried]
-        chosen = free.index(True) if any(free) else 0
+        inside = [axes.bbox.x0 <= box.x0 and box.x1 <= axes.figure.bbox.x1 for _, box in tried]
+        free = [is_in and not any(map(box.overlaps, others)) for is_in, (_, box) in zip(inside, tried, strict=True)]
+        chosen = next((place for place in (free, inside) if any(place)), [True]).index(True)
         for place, (label, _) in enumerate(tried):
             if place != chosen:
                 label.remove()
@@ -58,6 +60,10 @@ def _tried(axes: "Axes", point: Named) -> Iterator["Annotation"]:
         (point.low, (0, -2), "center", "top"),
         (point.value, (5, 2), "left", "bottom"),
         (point.value, (-5, 2), "right", "bottom"),
+        (point.value, (5, -2), "left", "top"),
+        (point.value, (-5, -2), "right", "top"),
+        (point.high, (5, 2), "right", "bottom"),
+        (point.low, (5, -2), "right", "top"),
     )
     for y, offset, across, along in places:
         yield axes.annotate(
