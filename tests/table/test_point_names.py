@@ -34,3 +34,11 @@ def test_a_name_at_the_left_does_not_cover_the_axis() -> None:
     axes, names = names_of([Named(0, 1, 0.9, 1.1, "a long name at the left"), Named(9, 2, 1.9, 2.1, "b")])
     assert names["a long name at the left"].get_window_extent().x0 > axes.bbox.x0
     assert names["b"].get_window_extent().y0 > axes.transData.transform((9, 2.1))[1]
+
+
+def test_long_names_at_the_right_stay_in_the_figure_though_their_points_are_the_same() -> None:
+    long = [Named(9, 0.5, 0.1, 0.9, f"the {which} of two names that are long") for which in ("first", "second")]
+    axes, names = names_of([Named(0, 0.5, 0.4, 0.6, "a"), *long])
+    boxes = [text.get_window_extent() for text in names.values()]
+    assert all(box.x1 <= axes.figure.bbox.x1 for box in boxes)
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
