@@ -13,7 +13,7 @@ sweep: $(READY) ## run the LoRA-rank demo on the embedded model and data, then p
 test: $(READY) ## run the tests, but for the slow ones (about 10 minutes on two cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
-testall: $(READY) ## run every test: also real models, whole chains, killed processes (about 30 minutes on two cores)
+testall: $(READY) ## run every test: also real models, whole chains, killed processes (some 40 minutes on two cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY) ## lint, formatting and types
