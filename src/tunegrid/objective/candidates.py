@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tunegrid.config import require, schema
-from tunegrid.method.base import Base
-from tunegrid.objective import Journal, Objective, Trained, check_machine
+from tunegrid.objective import Journal, Objective, Trained
+from tunegrid.objective.asking import Asking
 from tunegrid.reward.none import NoReward
 
 if TYPE_CHECKING:
@@ -21,21 +21,20 @@ if TYPE_CHECKING:
 
 @schema("objective", "candidates")
 @dataclass(kw_only=True, slots=True)
-class Candidates(Objective):
+class Candidates(Asking):
     """Trains nothing; leaves `preferences.jsonl`, which `data=preferences` reads."""
+
+    OPTION = "candidates"
+    NEEDS_BASE = "draws from"
 
     per_prompt: int
     """Responses drawn to each distinct training prompt."""
-    response_tokens: int
-    """Of a response at most, its end token included."""
-    temperature: float
     noise: float | None
     """Of a simulated person: a is preferred to b with probability σ((r_a − r_b) / noise). null: the higher score is."""
 
     def __post_init__(self) -> None:
         require(self.per_prompt >= 2, "objective.per_prompt", "be at least 2", self.per_prompt)
-        require(self.response_tokens >= 1, "objective.response_tokens", "be at least 1", self.response_tokens)
-        require(self.temperature > 0, "objective.temperature", "be above 0", self.temperature)
+        Asking.__post_init__(self)
         require(self.noise is None or self.noise > 0, "objective.noise", "be above 0 or null", self.noise)
 
     def per_cell(self) -> tuple[str, ...]:
@@ -44,17 +43,7 @@ class Candidates(Objective):
     def check(self, run: "Run") -> None:
         judged = not isinstance(run.reward, NoReward)
         require(judged, "reward", "judge the responses (`tunegrid list reward` shows how)", "none")
-        check_machine(run)
-        rule = "not be candidates for an encoder-decoder"
-        require(not run.model.is_encoder_decoder, "objective", rule, run.model.name)
-        rule = "be base: objective=candidates draws from the model as it is"
-        require(isinstance(run.method, Base), "method", rule, run.method.kind)
-
-    def asks(self) -> bool:
-        return True
-
-    def writes(self) -> bool:
-        return False
+        Asking.check(self, run)
 
     def statistics(self, validation: np.ndarray) -> Mapping[str, np.ndarray]:
         ones = np.ones(len(validation))

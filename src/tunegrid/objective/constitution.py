@@ -13,36 +13,34 @@ from tunegrid.constitution.told import statistics
 from tunegrid.data.content_hash import hash_parts
 from tunegrid.data.own_file import own_file
 from tunegrid.data.template import render
-from tunegrid.method.base import Base
-from tunegrid.objective import Journal, Objective, Trained, check_machine
+from tunegrid.objective import Journal, Objective, Trained
+from tunegrid.objective.asking import Asking
 
 if TYPE_CHECKING:
     from tunegrid.data.tokenized import PreparedData
     from tunegrid.hardware import Hardware
     from tunegrid.pack.pack import Pack
     from tunegrid.reward import Reward
-    from tunegrid.run import Run
 
 
 @schema("objective", "constitution")
 @dataclass(kw_only=True, slots=True)
-class Constitution(Objective):
+class Constitution(Asking):
     """Trains nothing; leaves revisions to fine-tune on, preferences to learn a reward from, and all of it to read."""
+
+    OPTION = "constitution"
+    NEEDS_BASE = "speaks with"
 
     rules: str | None
     """A YAML file: a list of name, critique, revision, principle; null: the one that ships with tunegrid."""
     rounds: int
     """Critiques and revisions of each draft, each by a rule of its own."""
-    response_tokens: int
-    """Of a draft, a critique or a revision, its end token included."""
-    temperature: float
     comparison: str
     """Jinja over request, principle, first and second: asks which answer is the better one, (A) or (B)."""
 
     def __post_init__(self) -> None:
         require(self.rounds >= 1, "objective.rounds", "be at least 1", self.rounds)
-        require(self.response_tokens >= 1, "objective.response_tokens", "be at least 1", self.response_tokens)
-        require(self.temperature > 0, "objective.temperature", "be above 0", self.temperature)
+        Asking.__post_init__(self)
         shown = render("objective.comparison", self.comparison, {name: f"<{name}>" for name in COLUMNS})
         for name in COLUMNS:
             require(f"<{name}>" in shown, "objective.comparison", f"show {{{{ {name} }}}}", repr(self.comparison))
@@ -56,19 +54,6 @@ class Constitution(Objective):
 
     def per_cell(self) -> tuple[str, ...]:
         return ("rules", "rounds", "response_tokens", "temperature", "comparison")
-
-    def check(self, run: "Run") -> None:
-        check_machine(run)
-        rule = "not be constitution for an encoder-decoder"
-        require(not run.model.is_encoder_decoder, "objective", rule, run.model.name)
-        rule = "be base: objective=constitution speaks with the model as it is"
-        require(isinstance(run.method, Base), "method", rule, run.method.kind)
-
-    def asks(self) -> bool:
-        return True
-
-    def writes(self) -> bool:
-        return False
 
     def statistics(self, validation: np.ndarray) -> Mapping[str, np.ndarray]:
         return statistics(validation)
